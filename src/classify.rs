@@ -1,0 +1,1 @@
+//! Cold or warm, by evidence: pure judgements over what a provider observed.

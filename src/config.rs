@@ -1,0 +1,180 @@
+//! `warm.toml`, checked: types that can't hold a wrong value.
+//!
+//! Owns what the rest of the program believes about the configuration. Nothing behind it checks
+//! again. Reads no clock; reads files only in `load`.
+
+pub mod value;
+
+use crate::hours::ActiveHours;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+use value::{ModelName, TokenSource};
+
+/// A whole checked `warm.toml`.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file it came from, as it was named.
+    pub path: PathBuf,
+    /// `[daemon]`.
+    pub daemon: Daemon,
+    /// `[replicate]`.
+    pub replicate: Replicate,
+    /// `[models.*]`, in the file's order.
+    pub models: Vec<Arc<Model>>,
+}
+
+/// `[daemon]`, with every default filled in from the environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Daemon {
+    /// The SQLite file.
+    pub state: PathBuf,
+    /// The Unix socket.
+    pub socket: PathBuf,
+    /// The read-only TCP address; none for `"off"`.
+    pub listen: Option<SocketAddr>,
+    /// How long histories are kept.
+    pub retention: Duration,
+    /// How long heartbeats in flight may take to end at a stop.
+    pub shutdown_grace: Duration,
+}
+
+/// `[replicate]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replicate {
+    /// Where the account's token comes from.
+    pub token: TokenSource,
+    /// The API's base, `/v1` included, without a slash at the end.
+    pub base_url: Url,
+    /// warmd's share of each account's creates, per minute.
+    pub creates_per_minute: u32,
+}
+
+/// One `[models.NAME]`, its defaults laid under it.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// NAME.
+    pub name: ModelName,
+    /// What is kept warm.
+    pub target: Target,
+    /// When; `active`, `closed`, `timezone` and the named hours, resolved.
+    pub hours: ActiveHours,
+    /// The IANA name of the model's zone, in which its windows are shown.
+    pub timezone: String,
+    /// From one heartbeat to the next; at least 1 s.
+    pub interval: Duration,
+    /// One heartbeat, boot included.
+    pub timeout: Duration,
+    /// How long before an opening it starts.
+    pub lead: Lead,
+    /// The wait beyond which a response counts as cold.
+    pub cold_after: ColdAfter,
+    /// Cog only: whether it predicts, or only asks the health check.
+    pub probe: Probe,
+    /// Laid key by key over the input made from the model's schema.
+    pub input: serde_json::Map<String, serde_json::Value>,
+    /// A disabled model is shown and never sent to.
+    pub enabled: bool,
+    /// The model's own token, where it names one; Replicate models without one use `[replicate]`'s.
+    pub token: Option<TokenSource>,
+}
+
+/// What is kept warm: exactly one of `replicate`, `deployment`, `cog`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// `replicate = "owner/name:version"`.
+    Version {
+        /// The model's owner.
+        owner: String,
+        /// The model's name.
+        name: String,
+        /// 64 hex digits.
+        version: String,
+    },
+    /// `replicate = "owner/name"`: an official model, or a community model's latest version.
+    Model {
+        /// The model's owner.
+        owner: String,
+        /// The model's name.
+        name: String,
+    },
+    /// `deployment = "owner/name"`.
+    Deployment {
+        /// The deployment's owner.
+        owner: String,
+        /// The deployment's name.
+        name: String,
+    },
+    /// `cog = "http://host:5000"`.
+    Cog {
+        /// The server's base, without a slash at the end of its path.
+        base: Url,
+    },
+}
+
+/// `lead`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lead {
+    /// 1.5 × the longest of the last 20 boots, between 60 s and 15 min.
+    Auto,
+    /// As written.
+    Fixed(Duration),
+}
+
+/// `cold_after`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColdAfter {
+    /// Learned per model, from 2.5 s on.
+    Auto,
+    /// As written.
+    Fixed(Duration),
+}
+
+/// `probe`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Probe {
+    /// Sends predictions.
+    Predict,
+    /// Asks the health check alone.
+    Health,
+}
+
+impl Target {
+    /// `replicate`, `deployment` or `cog`: the contract's `kind`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Version { .. } | Self::Model { .. } => "replicate",
+            Self::Deployment { .. } => "deployment",
+            Self::Cog { .. } => "cog",
+        }
+    }
+
+    /// Whether its heartbeats count against a Replicate account.
+    pub const fn is_replicate(&self) -> bool {
+        !matches!(self, Self::Cog { .. })
+    }
+}
+
+impl std::fmt::Display for Target {
+    /// The reference as it is written in `warm.toml`: the contract's `ref`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Version { owner, name, version } => write!(f, "{owner}/{name}:{version}"),
+            Self::Model { owner, name } | Self::Deployment { owner, name } => write!(f, "{owner}/{name}"),
+            Self::Cog { base } => f.write_str(base.as_str().trim_end_matches('/')),
+        }
+    }
+}
+
+impl Model {
+    /// Where the token of this model's requests comes from; none for a Cog server without one.
+    pub fn token_source<'a>(&'a self, replicate: &'a Replicate) -> Option<&'a TokenSource> {
+        match &self.token {
+            Some(own) => Some(own),
+            None if self.target.is_replicate() => Some(&replicate.token),
+            None => None,
+        }
+    }
+}

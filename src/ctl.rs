@@ -1,0 +1,1 @@
+//! `warmctl`: its verbs and exit codes.

@@ -1,0 +1,1 @@
+//! The daemon: the wiring of everything else to clocks, sockets, signals and files.

@@ -1,0 +1,220 @@
+//! One heartbeat: what is asked of a provider, what was observed, and what is kept of it.
+//!
+//! The types here are the seam between the providers, which observe, and everything behind them,
+//! which judges. Nothing here does I/O.
+
+use crate::config::Model;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the engine asks of a provider.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// The model, as checked.
+    pub model: Arc<Model>,
+    /// The wait beyond which this model's answer counts as cold; a heartbeat in flight for longer
+    /// than this is reported as booting.
+    pub cold_after: Duration,
+    /// The setups (Cog's `setup.started_at`) already known of this model, so that a new one can
+    /// be told from an old one while the heartbeat runs.
+    pub known_setups: Vec<DateTime<Utc>>,
+}
+
+/// What a provider says while a heartbeat is still in flight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Sent, nothing known yet.
+    Sent,
+    /// The provider says that the model is booting (Cog's STARTING, Replicate's long `starting`).
+    Booting,
+}
+
+/// What a provider saw of one heartbeat. Facts alone: [`crate::classify`] judges them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observation {
+    /// When the first byte was about to be sent.
+    pub sent_at: DateTime<Utc>,
+    /// When the last byte of the answer that carried the result had come.
+    pub done_at: DateTime<Utc>,
+    /// What a user would have waited: first byte sent, health check included, to the last byte of
+    /// the result; where a Replicate prediction had to be polled, the provider's
+    /// `completed_at − created_at`.
+    pub total: Duration,
+    /// How it ended.
+    pub answer: Answer,
+    /// What may tell cold from warm.
+    pub signs: Signs,
+    /// What the provider said of the account's limits.
+    pub limits: Limits,
+}
+
+/// What a provider said of an account's limits while a heartbeat ran; empty for Cog.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// How many creates this heartbeat sent.
+    pub creates: u32,
+    /// `ratelimit-remaining` of the last create's reply.
+    pub remaining: Option<u32>,
+    /// `ratelimit-reset` of the last create's reply: time from then on.
+    pub reset_in: Option<Duration>,
+    /// When a 429 allows the next create: its `Retry-After` header, else the body's `retry_after`,
+    /// else the `~Ns` of its text; time from `done_at` on.
+    pub retry_after: Option<Duration>,
+}
+
+/// How a heartbeat ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// The model ran and answered (or, with `probe = "health"`, its health check said READY).
+    Succeeded,
+    /// It is up, and all its slots are taken by others.
+    Busy,
+    /// The model ran and failed, or its setup did.
+    Failed(String),
+    /// A person must act.
+    Rejected(Rejection, String),
+    /// The account's limit refused it (429).
+    RateLimited(String),
+    /// It did not end within `timeout`.
+    TimedOut(String),
+    /// DNS, connection, TLS, 5xx, nonsense.
+    Unreachable(String),
+}
+
+/// Why a person must act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rejection {
+    /// 401 (and 403 from a proxy before Cog): the token. On Replicate it blocks the whole account.
+    Token,
+    /// 402: the credit. It blocks the whole account.
+    Credit,
+    /// 404, 403: the model's name, or no right to it.
+    Model,
+    /// 422, or no input can be made: the input.
+    Input,
+}
+
+/// What may tell a cold answer from a warm one.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Signs {
+    /// Replicate: `started_at − created_at`, clamped at 0.
+    pub queue_wait: Option<Duration>,
+    /// The provider's own predict time.
+    pub predict: Option<Duration>,
+    /// Cog: the health check said STARTING at least once during this heartbeat.
+    pub met_starting: bool,
+    /// Cog: from the first byte sent until the model was ready to take the prediction, where that
+    /// took longer than a plain round trip: a boot followed, a proxy that held the request or
+    /// answered 502, 503 or 504 meanwhile, a health check held for over a second.
+    pub held: Option<Duration>,
+    /// Cog: the setup that answered, where the health check tells one.
+    pub setup: Option<Setup>,
+}
+
+/// A boot as Cog's health check tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setup {
+    /// Changes with every process.
+    pub started_at: DateTime<Utc>,
+    /// None while it runs.
+    pub completed_at: Option<DateTime<Utc>>,
+}
+
+/// Which verdict a heartbeat ended in. The names are the contract's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It answered, and did not have to wait for a boot.
+    Warm,
+    /// It answered, and had to wait for a boot itself.
+    Cold,
+    /// All slots were taken, so it is up; no latency.
+    Busy,
+    /// The model ran and failed.
+    Failed,
+    /// 401, 402, 404, 422, or no input could be made.
+    Rejected,
+    /// 429, or held by the account's pace past its next due.
+    RateLimited,
+    /// It did not end within `timeout`.
+    TimedOut,
+    /// DNS, connection, TLS, 5xx, nonsense.
+    Unreachable,
+    /// One was still in flight when it was due.
+    Skipped,
+}
+
+impl Outcome {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 9] = [
+        Self::Warm,
+        Self::Cold,
+        Self::Busy,
+        Self::Failed,
+        Self::Rejected,
+        Self::RateLimited,
+        Self::TimedOut,
+        Self::Unreachable,
+        Self::Skipped,
+    ];
+
+    /// The contract's name for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Warm => "warm",
+            Self::Cold => "cold",
+            Self::Busy => "busy",
+            Self::Failed => "failed",
+            Self::Rejected => "rejected",
+            Self::RateLimited => "rate_limited",
+            Self::TimedOut => "timed_out",
+            Self::Unreachable => "unreachable",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    /// Whether it shows that the model is up: warm, cold or busy.
+    pub const fn answered(self) -> bool {
+        matches!(self, Self::Warm | Self::Cold | Self::Busy)
+    }
+}
+
+/// What a verdict of cold or warm rests on. The names are the contract's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Evidence {
+    /// Cog tells its setup: decides both ways.
+    SetupTime,
+    /// Replicate: `started_at − created_at` against `cold_after`.
+    QueueWait,
+    /// Neither is to be had: total − predict against `cold_after`.
+    Latency,
+}
+
+/// A finished heartbeat, judged: what is kept, and what `last` and `beat` show.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Heartbeat {
+    /// The instant on the model's grid (or of the opening, the start, the `beat`) it was due at.
+    pub due_at: DateTime<Utc>,
+    /// When the first byte was about to be sent.
+    pub sent_at: DateTime<Utc>,
+    /// When the result had come.
+    pub done_at: DateTime<Utc>,
+    /// The verdict.
+    pub outcome: Outcome,
+    /// What it rests on; none where it is neither cold nor warm.
+    pub evidence: Option<Evidence>,
+    /// Set where the model answered with a prediction.
+    pub total: Option<Duration>,
+    /// The queue and boot share of `total`.
+    pub wait: Option<Duration>,
+    /// The provider's own predict time.
+    pub predict: Option<Duration>,
+    /// Why it brought no answer, in a sentence.
+    pub error: Option<String>,
+    /// Which hands are needed; set where the outcome is `rejected`.
+    pub rejection: Option<Rejection>,
+}

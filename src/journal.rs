@@ -1,0 +1,87 @@
+//! What happened, entry by entry, in the order in which it happened.
+//!
+//! The journal is the one truth: what is known of a model ([`crate::state`]) is a fold over its
+//! entries, live and at a restart alike, and the report is their sum. Nothing here does I/O.
+
+use crate::config::value::ModelName;
+use crate::heartbeat::{Heartbeat, Setup};
+use crate::status::State;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Something that happened to a model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// To which.
+    pub model: ModelName,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What.
+    pub what: What,
+}
+
+/// What happened.
+///
+/// Stored in a compact binary form in which a variant is its position: new ones are added at the
+/// end, none is taken away without a new version of the store's schema.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum What {
+    /// A heartbeat ended, or its due was skipped or dropped (`sent_at = due_at` then).
+    Heartbeat {
+        /// The heartbeat, judged.
+        heartbeat: Heartbeat,
+        /// Whether it was sent within active hours (not in the lead-in, not by hand outside them).
+        in_hours: bool,
+    },
+    /// A boot was seen.
+    Boot {
+        /// The provider's own duration, else the wait that was measured; none where neither is known.
+        took: Option<Duration>,
+    },
+    /// A stretch of active hours has passed; `from..to` lies wholly within them.
+    Spent {
+        /// Its beginning.
+        from: DateTime<Utc>,
+        /// Its end, exclusive.
+        to: DateTime<Utc>,
+        /// How.
+        how: Spent,
+    },
+    /// A setup answered.
+    Setup(Setup),
+    /// Held by hand.
+    Paused {
+        /// Until then; none for without an end.
+        until: Option<DateTime<Utc>>,
+    },
+    /// Freed by hand, or the pause ran out.
+    Resumed,
+    /// The model's reference or URL is a new one: what was learned of the old one goes.
+    Aimed {
+        /// `config::Target` as written, its kind before it: `cog http://…`.
+        at: String,
+    },
+    /// Its state changed.
+    State {
+        /// What it was.
+        from: State,
+        /// What it is.
+        to: State,
+        /// Why, where there is a reason.
+        reason: Option<String>,
+    },
+    /// From this instant on its active hours are accounted for (first seen, or back in the file).
+    Tracked,
+}
+
+/// How a stretch of active hours was spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Spent {
+    /// A heartbeat found the model warm or busy at its end.
+    Warm,
+    /// A heartbeat found it cold.
+    Cold,
+    /// No answer vouches for it.
+    Unknown,
+}

@@ -1,0 +1,42 @@
+//! warmd keeps hosted models warm in the hours when people use them, and proves it.
+//!
+//! ```text
+//! warm.toml → config → schedule → heartbeat → classify → state → status → socket → warmctl
+//!                         ↑        (provider)               ├──→ latency → store     → page
+//!                         └──── what the state allows ──────┘
+//! ```
+//!
+//! Imports follow the flow; none points back. Decisions are pure functions of what is known and
+//! of `now`; the daemon around them does the I/O.
+//!
+//! The rooms, in the order of the flow:
+//!
+//! - [`clock`]: the one place that reads time
+//! - [`config`]: `warm.toml`, as written and as checked
+//! - [`hours`]: active hours, civil time and its edges
+//! - [`schedule`]: when a model's next heartbeat is due, and whether it may go; [`pace`]: how many
+//!   creates an account allows
+//! - [`provider`]: Replicate and Cog, and the minimal input; [`heartbeat`]: one of them, as observed
+//! - [`classify`]: cold or warm, by evidence
+//! - [`journal`]: what happened, entry by entry; [`state`]: what is known of a model, a fold over it
+//! - [`latency`] and [`store`]: histograms, and what outlives the process
+//! - [`status`]: the one Snapshot that everything shown is made from
+//! - [`daemon`]: the wiring, and [`ctl`]: the tool
+//! - [`sandbox`]: the embedded stand-in for Replicate and Cog
+
+pub mod classify;
+pub mod clock;
+pub mod config;
+pub mod ctl;
+pub mod daemon;
+pub mod heartbeat;
+pub mod hours;
+pub mod journal;
+pub mod latency;
+pub mod pace;
+pub mod provider;
+pub mod sandbox;
+pub mod schedule;
+pub mod state;
+pub mod status;
+pub mod store;

@@ -1,0 +1,78 @@
+//! What a provider is: something that takes a heartbeat and tells what it saw.
+
+pub mod cog;
+pub mod http;
+pub mod input;
+pub mod replicate;
+
+use crate::config::value::Token;
+use crate::config::{Model, Replicate as Account, Target};
+use crate::heartbeat::{Observation, Order, Phase};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// The provider of one model, with what it has looked up of it (schema, version, visibility).
+#[derive(Debug)]
+pub enum Provider {
+    /// api.replicate.com, or what stands in for it.
+    Replicate(replicate::Replicate),
+    /// A Cog server.
+    Cog(cog::Cog),
+}
+
+/// What a provider has learned of a model on the way, for the notes of the report.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Replicate: `is_official`; such a model is always warm.
+    pub official: Option<bool>,
+    /// Replicate: a private model or a deployment, whose idle time is billed.
+    pub billed_when_idle: Option<bool>,
+    /// Names of input fields whose values had to be made up.
+    pub guessed: Vec<String>,
+}
+
+/// What `check --online` learned.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inspection {
+    /// What is in order, a sentence each.
+    pub facts: Vec<String>,
+    /// What would keep heartbeats from succeeding, a sentence each.
+    pub problems: Vec<String>,
+}
+
+impl Provider {
+    /// The provider of `model`; `token` is sent with its requests, where there is one.
+    pub fn new(model: &Arc<Model>, account: &Account, token: Option<Token>, client: http::Client) -> Self {
+        match model.target {
+            Target::Cog { .. } => Self::Cog(cog::Cog::new(model, token, client)),
+            Target::Version { .. } | Target::Model { .. } | Target::Deployment { .. } => {
+                Self::Replicate(replicate::Replicate::new(model, account.base_url.clone(), token, client))
+            }
+        }
+    }
+
+    /// Sends one heartbeat and follows it to its end, within the model's `timeout`; tells `phase`
+    /// as soon as a boot is known to be under way. Never fails: what went wrong is an answer too.
+    pub async fn beat(&self, order: &Order, phase: &watch::Sender<Phase>) -> Observation {
+        match self {
+            Self::Replicate(replicate) => replicate.beat(order, phase).await,
+            Self::Cog(cog) => cog.beat(order, phase).await,
+        }
+    }
+
+    /// What has been learned so far.
+    pub fn facts(&self) -> Facts {
+        match self {
+            Self::Replicate(replicate) => replicate.facts(),
+            Self::Cog(cog) => cog.facts(),
+        }
+    }
+
+    /// Asks the provider whether a heartbeat would work, without sending one.
+    pub async fn inspect(&self) -> Inspection {
+        match self {
+            Self::Replicate(replicate) => replicate.inspect().await,
+            Self::Cog(cog) => cog.inspect().await,
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The minimal input of a model, made from its schema.

@@ -1,0 +1,267 @@
+//! The Snapshot: the one type that socket, page, metrics and table are made from.
+//!
+//! Its serialised form is the contract of `warmctl status --json`: times are RFC 3339 in UTC,
+//! durations seconds as numbers, what is empty is null. New keys may come; none goes without a new
+//! `version`.
+
+use crate::heartbeat::{Evidence, Heartbeat, Outcome};
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The version of the shape below.
+pub const VERSION: u32 = 1;
+
+/// What `GET /v1/status` answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// [`VERSION`].
+    pub version: u32,
+    /// When it was taken.
+    #[serde(with = "rfc3339")]
+    pub at: DateTime<Utc>,
+    /// From when on hours, counts, latency and boot are summed up.
+    #[serde(with = "rfc3339")]
+    pub since: DateTime<Utc>,
+    /// The daemon itself.
+    pub daemon: DaemonStatus,
+    /// A model each, in the file's order.
+    pub models: Vec<ModelStatus>,
+}
+
+/// The daemon itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DaemonStatus {
+    /// The program's version.
+    pub version: String,
+    /// When this process started.
+    #[serde(with = "rfc3339")]
+    pub started_at: DateTime<Utc>,
+    /// Where the zones come from, and their version: `system 2026f`, `built-in 2025b`.
+    pub tzdata: String,
+    /// The path of `warm.toml`.
+    pub config: String,
+    /// When the running configuration was read.
+    #[serde(with = "rfc3339")]
+    pub config_loaded_at: DateTime<Utc>,
+    /// Why the file as it is now is not the one that runs.
+    pub config_error: Option<String>,
+    /// What else the user should know about the daemon.
+    #[serde(default)]
+    pub notes: Vec<String>,
+}
+
+/// The states of a model, in the order in which they are tried: the first that applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// `enabled = false`.
+    Disabled,
+    /// Held by `warmctl pause`.
+    Paused,
+    /// Outside its hours and lead-in.
+    Idle,
+    /// A person must act.
+    Blocked,
+    /// The last three or more brought no answer.
+    Failing,
+    /// A boot is under way.
+    Booting,
+    /// The last answer is fresh.
+    Warm,
+    /// The last attempt brought no answer.
+    Cold,
+    /// None yet.
+    Unknown,
+}
+
+/// One model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelStatus {
+    /// Its name in `warm.toml`.
+    pub name: String,
+    /// `replicate`, `deployment` or `cog`.
+    pub kind: String,
+    /// The reference as written.
+    #[serde(rename = "ref")]
+    pub reference: String,
+    /// See [`State`].
+    pub state: State,
+    /// Since when.
+    #[serde(with = "rfc3339")]
+    pub state_since: DateTime<Utc>,
+    /// Why, in a sentence, wherever the state isn't warm or idle.
+    pub reason: Option<String>,
+    /// Until when it is paused; null where it is not, or without an end.
+    #[serde(with = "rfc3339::option")]
+    pub paused_until: Option<DateTime<Utc>>,
+    /// The window around now, or the next.
+    pub window: WindowStatus,
+    /// Seconds.
+    pub interval: f64,
+    /// Seconds: the boundary in force.
+    pub cold_after: f64,
+    /// Seconds: the lead in force.
+    pub lead: f64,
+    /// When the next heartbeat is due; null where none is to come.
+    #[serde(with = "rfc3339::option")]
+    pub next_at: Option<DateTime<Utc>>,
+    /// The last one that finished.
+    pub last: Option<LastHeartbeat>,
+    /// How active hours were spent.
+    pub hours: HoursSpent,
+    /// Heartbeats by outcome; every outcome has its key.
+    pub counts: BTreeMap<Outcome, u64>,
+    /// Of answers, in seconds.
+    pub latency: Latencies,
+    /// Every boot seen, in seconds.
+    pub boot: Option<BootStatus>,
+    /// What the user should know.
+    pub notes: Vec<String>,
+}
+
+/// Open now, and the edges.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WindowStatus {
+    /// Whether now lies within active hours.
+    pub open: bool,
+    /// Where it is open, its opening; else the next.
+    #[serde(with = "rfc3339::option")]
+    pub opens_at: Option<DateTime<Utc>>,
+    /// Where it is open, its closing; else the next window's.
+    #[serde(with = "rfc3339::option")]
+    pub closes_at: Option<DateTime<Utc>>,
+}
+
+/// A heartbeat as `last` and `beat` show it; durations in seconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LastHeartbeat {
+    /// When it was due.
+    #[serde(with = "rfc3339")]
+    pub due_at: DateTime<Utc>,
+    /// When it was sent.
+    #[serde(with = "rfc3339")]
+    pub sent_at: DateTime<Utc>,
+    /// Its verdict.
+    pub outcome: Outcome,
+    /// What that rests on.
+    pub evidence: Option<Evidence>,
+    /// What a user would have waited.
+    pub total: Option<f64>,
+    /// The queue and boot share of it.
+    pub wait: Option<f64>,
+    /// The provider's own predict time.
+    pub predict: Option<f64>,
+    /// Why it brought no answer.
+    pub error: Option<String>,
+}
+
+/// Seconds of active hours within the span; `open = warm + cold + unknown`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct HoursSpent {
+    /// All of them.
+    pub open: f64,
+    /// Vouched for by a heartbeat that found the model warm or busy.
+    pub warm: f64,
+    /// Up to the end of a heartbeat that found it cold.
+    pub cold: f64,
+    /// What no answer vouches for.
+    pub unknown: f64,
+    /// Cold heartbeats within active hours; the lead-in's not.
+    pub cold_heartbeats: u64,
+}
+
+/// Latency of answers, warm and cold told apart.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Latencies {
+    /// Of warm answers.
+    pub warm: Option<Percentiles>,
+    /// Of cold ones.
+    pub cold: Option<Percentiles>,
+}
+
+/// A distribution, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Percentiles {
+    /// How many.
+    pub count: u64,
+    /// The shortest.
+    pub min: f64,
+    /// The median.
+    pub p50: f64,
+    /// Nine in ten took no longer.
+    pub p90: f64,
+    /// Ninety-nine in a hundred took no longer.
+    pub p99: f64,
+    /// The longest.
+    pub max: f64,
+    /// The arithmetic mean.
+    pub mean: f64,
+}
+
+/// Boots, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct BootStatus {
+    /// How many were seen.
+    pub count: u64,
+    /// The median; null where no boot's duration is known.
+    pub p50: Option<f64>,
+    /// Nine in ten took no longer.
+    pub p90: Option<f64>,
+    /// The longest.
+    pub max: Option<f64>,
+}
+
+impl From<&Heartbeat> for LastHeartbeat {
+    fn from(h: &Heartbeat) -> Self {
+        let seconds = |d: std::time::Duration| d.as_secs_f64();
+        Self {
+            due_at: h.due_at,
+            sent_at: h.sent_at,
+            outcome: h.outcome,
+            evidence: h.evidence,
+            total: h.total.map(seconds),
+            wait: h.wait.map(seconds),
+            predict: h.predict.map(seconds),
+            error: h.error.clone(),
+        }
+    }
+}
+
+/// RFC 3339 in UTC with a `Z`, to the millisecond.
+pub fn rfc3339_millis(t: DateTime<Utc>) -> String {
+    t.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+mod rfc3339 {
+    use chrono::{DateTime, Utc};
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(t: &DateTime<Utc>, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&super::rfc3339_millis(*t))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<DateTime<Utc>, D::Error> {
+        DateTime::<Utc>::deserialize(d)
+    }
+
+    pub(super) mod option {
+        use super::{DateTime, Deserialize, Deserializer, Serializer, Utc};
+
+        pub(in super::super) fn serialize<S: Serializer>(
+            t: &Option<DateTime<Utc>>,
+            s: S,
+        ) -> Result<S::Ok, S::Error> {
+            match t {
+                Some(t) => super::serialize(t, s),
+                None => s.serialize_none(),
+            }
+        }
+
+        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+            d: D,
+        ) -> Result<Option<DateTime<Utc>>, D::Error> {
+            Option::<DateTime<Utc>>::deserialize(d)
+        }
+    }
+}
