@@ -27,3 +27,15 @@ pub struct Window {
     /// None where it has no end.
     pub closes: Option<DateTime<Utc>>,
 }
+
+impl ActiveHours {
+    /// The stretch around `t`.
+    pub fn at(&self, _t: DateTime<Utc>) -> Stretch {
+        unimplemented!()
+    }
+
+    /// The open pieces of `from..to`.
+    pub fn pieces(&self, _from: DateTime<Utc>, _to: DateTime<Utc>) -> Vec<(DateTime<Utc>, DateTime<Utc>)> {
+        unimplemented!()
+    }
+}

@@ -9,6 +9,13 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ModelName(Arc<str>);
 
+impl ModelName {
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// Where a token is to be read; tried in this order, the first that is there is taken.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct TokenSource {
