@@ -25,17 +25,14 @@ const LOOK_AGAIN: Duration = Duration::from_secs(60 * 60);
 pub struct Cursor {
     /// Dues up to here are dealt with.
     pub dealt: DateTime<Utc>,
-    /// One is wanted at once, as of then: a start, a resume, a new or re-aimed entry, a look again.
-    pub wanted: Option<Wanted>,
+    /// One is wanted at once, since then: see [`want`].
+    pub wanted: Option<DateTime<Utc>>,
 }
 
-/// A heartbeat wanted at once.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Wanted {
-    /// Since when.
-    pub at: DateTime<Utc>,
-    /// Whether even one that ended just now doesn't do: what was blocked is to be looked at again.
-    pub anyway: bool,
+/// Whether a start, a resume, a new or re-aimed entry calls for one at once: unless the last one
+/// ended less than an interval ago. What is blocked is looked at again all the same.
+pub fn want(model: &Model, known: &Known, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    (known.block.is_some() || !known.ended_within(model.interval, now)).then_some(now)
 }
 
 /// What is to come for a model.
@@ -125,10 +122,8 @@ fn due_within(
         let next = grid::after(&model.name, interval, after);
         if next <= now { grid::at_or_before(&model.name, interval, now).max(next) } else { next }
     };
-    if let Some(wanted) = cursor.wanted
-        && (wanted.anyway || !known.ended_within(interval, wanted.at))
-    {
-        return wanted.at;
+    if let Some(wanted) = cursor.wanted {
+        return wanted;
     }
     let lead_in = span.started_at.filter(|start| *start > cursor.dealt && *start <= now);
     if let Some(start) = lead_in

@@ -3,7 +3,7 @@
 use super::{Held, Known, Live, delta};
 use crate::config::Model;
 use crate::heartbeat::{Outcome, Phase};
-use crate::status::State;
+use crate::journal::State;
 use chrono::{DateTime, Utc};
 use std::time::Duration;
 
