@@ -5,7 +5,7 @@ use crate::heartbeat::{Answer, Setup};
 use crate::provider::http::Reply;
 use chrono::{DateTime, Utc};
 use reqwest::StatusCode;
-use serde::Deserialize;
+use serde_json::Value;
 use std::time::Duration;
 
 /// A request that takes longer than this was held, by a proxy that had to start a server, or by a
@@ -49,33 +49,12 @@ pub(super) enum State {
     Down(String),
 }
 
-#[derive(Deserialize)]
-struct Body {
-    status: String,
-    setup: Option<SetupBody>,
-    version: Option<Versions>,
-    user_healthcheck_error: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct SetupBody {
-    started_at: Option<DateTime<Utc>>,
-    completed_at: Option<DateTime<Utc>>,
-    logs: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Versions {
-    python_sdk: Option<String>,
-    coglet: Option<String>,
-}
-
 impl Said {
     /// What `reply` says. A health check in the body counts whatever the status: what a proxy
     /// makes of the server's state there is worth less than the server's own word.
     pub(super) fn of(reply: &Reply) -> Self {
         let is_final = reply.status.is_success() || reply.status.is_server_error();
-        if let Some(health) = serde_json::from_slice(&reply.body).ok().filter(|_| is_final).and_then(Health::of) {
+        if let Some(health) = reply.json().filter(|_| is_final).as_ref().and_then(Health::of) {
             return Self::Health(health);
         }
         if refusal::is_gateway(reply.status) {
@@ -90,26 +69,32 @@ impl Said {
 }
 
 impl Health {
-    fn of(body: Body) -> Option<Self> {
-        let setup = body.setup.as_ref();
-        let log = setup.and_then(|setup| setup.logs.as_deref()).map(quote::log_tail).unwrap_or_default();
-        let state = match body.status.as_str() {
+    /// Lenient in all but the state: a time that can't be read is a setup that isn't told.
+    fn of(body: &Value) -> Option<Self> {
+        let at = |pointer: &str| body.pointer(pointer).and_then(Value::as_str);
+        let state = match at("/status")? {
             "STARTING" | "UNKNOWN" => State::Starting,
             "READY" => State::Ready,
             "BUSY" => State::Busy,
-            "SETUP_FAILED" if log.is_empty() => State::Down("its setup failed".to_owned()),
-            "SETUP_FAILED" => State::Down(format!("its setup failed: {log}")),
+            "SETUP_FAILED" => {
+                State::Down(match at("/setup/logs").map(quote::log_tail).filter(|log| !log.is_empty()) {
+                    Some(log) => format!("its setup failed: {log}"),
+                    None => "its setup failed".to_owned(),
+                })
+            }
             "DEFUNCT" => State::Down("its worker died (DEFUNCT): restart it".to_owned()),
-            "UNHEALTHY" => State::Down(match &body.user_healthcheck_error {
+            "UNHEALTHY" => State::Down(match at("/user_healthcheck_error") {
                 Some(error) => format!("it calls itself UNHEALTHY: {}", quote::message(error)),
                 None => "it calls itself UNHEALTHY, as after its worker died: restart it".to_owned(),
             }),
             _ => return None,
         };
-        let setup = setup.and_then(|setup| {
-            Some(Setup { started_at: setup.started_at?, completed_at: setup.completed_at })
-        });
-        let version = body.version.and_then(|version| version.python_sdk.or(version.coglet));
+        let time = |pointer| {
+            DateTime::parse_from_rfc3339(at(pointer)?).ok().map(|time| time.with_timezone(&Utc))
+        };
+        let setup = time("/setup/started_at")
+            .map(|started_at| Setup { started_at, completed_at: time("/setup/completed_at") });
+        let version = at("/version/python_sdk").or_else(|| at("/version/coglet")).map(quote::message);
         Some(Self { state, setup, version })
     }
 }
