@@ -16,7 +16,8 @@ mod systemd;
 mod tasks;
 mod telling;
 
-use crate::config::value::{Env, ModelName};
+use crate::config::env::Env;
+use crate::config::value::ModelName;
 use crate::provider::http::Client;
 use crate::state::Known;
 use crate::store::{Recovered, Store};
@@ -28,6 +29,7 @@ use engine::Engine;
 use reload::Reloader;
 use signals::Signals;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 use systemd::Notifier;
 use tasks::Tasks;
@@ -45,7 +47,7 @@ pub struct Daemon {
     /// Stops it.
     pub stop: CancellationToken,
     /// Its sums.
-    pub store: Store,
+    pub store: Arc<Store>,
     tasks: Tasks,
     grace: Duration,
 }
@@ -56,6 +58,7 @@ impl Daemon {
         let signals = Signals::catch().context("can't catch signals")?;
         let settings = configuration.config.daemon.clone();
         let (store, recovered) = Store::open(&settings.state, settings.retention)?;
+        let store = Arc::new(store);
         let listener = socket::open(&settings.socket)?;
         let tcp = match settings.listen {
             None => None,

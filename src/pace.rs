@@ -148,3 +148,102 @@ pub fn held(demands: &[f64], limit: u32) -> Vec<bool> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+    use proptest::prelude::*;
+
+    fn seconds(count: f64) -> Duration {
+        Duration::from_secs_f64(count)
+    }
+
+    /// Sends as soon as it may, from `demand` models at an interval of 30 s each, for `minutes`, to a
+    /// provider that refuses what is over `allowed` creates in any 60 s; gives the instants of those
+    /// that went through and of those that were refused.
+    fn hammer(pace: &mut Pace, allowed: usize, minutes: u64) -> (Vec<f64>, Vec<f64>) {
+        let start = clock::instant();
+        let (mut accepted, mut refused) = (Vec::new(), Vec::new());
+        let mut now = 0.0;
+        while now < (minutes * 60) as f64 {
+            let ready = pace.ready_at(start + seconds(now));
+            now = now.max((ready - start).as_secs_f64());
+            let instant = start + seconds(now);
+            pace.send(instant);
+            let recent = accepted.iter().filter(|at| now - **at < 60.0).count();
+            let is_refused = recent >= allowed;
+            let retry_after = is_refused.then(|| seconds(10.0));
+            pace.told(&Limits { creates: 1, retry_after, ..Limits::default() }, is_refused, instant);
+            if is_refused { refused.push(now) } else { accepted.push(now) }
+            now += 0.05;
+        }
+        (accepted, refused)
+    }
+
+    #[test]
+    fn never_more_than_the_limit_in_any_minute() {
+        let (accepted, refused) = hammer(&mut Pace::new(30), 1_000, 5);
+        assert!(refused.is_empty());
+        for at in &accepted {
+            let within = accepted.iter().filter(|other| (*at..at + 59.999).contains(*other)).count();
+            assert!(within <= 30, "{within} from {at}");
+        }
+        assert!(accepted.len() >= 150, "{}", accepted.len());
+    }
+
+    #[test]
+    fn refusals_that_go_on_teach_the_limit_of_an_account_low_on_credit() {
+        let mut pace = Pace::new(300);
+        let (accepted, refused) = hammer(&mut pace, 6, 8);
+        assert!(accepted.len() >= 6 * 7, "{}", accepted.len());
+        let late = refused.iter().filter(|at| **at > 240.0).count();
+        assert!(late < 12, "still refused {late} times in the last four minutes");
+    }
+
+    #[test]
+    fn a_learned_limit_is_forgotten_step_by_step() {
+        let mut pace = Pace::new(300);
+        let start = clock::instant();
+        pace.learned = Some(Learned { limit: 6, at: start });
+        assert_eq!(pace.limit(start + seconds(60.0)), 6);
+        assert_eq!(pace.limit(start + seconds(601.0)), 9);
+        assert_eq!(pace.limit(start + seconds(86_400.0)), 300);
+    }
+
+    #[test]
+    fn an_exhausted_window_holds_until_it_resets() {
+        let mut pace = Pace::new(300);
+        let start = clock::instant();
+        pace.send(start);
+        let told = Limits { creates: 1, remaining: Some(0), reset_in: Some(seconds(12.0)), retry_after: None };
+        pace.told(&told, false, start);
+        assert_eq!(pace.ready_at(start + seconds(1.0)), start + seconds(12.0));
+    }
+
+    #[test]
+    fn as_many_models_as_fit_keep_their_interval_in_the_order_of_the_file() {
+        assert_eq!(held(&[2.0, 2.0, 2.0, 2.0], 6), [false, false, false, true]);
+        assert_eq!(held(&[2.0, 60.0, 2.0, 2.0], 6), [false, true, false, false]);
+        assert_eq!(held(&[0.0, 6.0, 0.0], 6), [false, false, false]);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_told_it_never_panics_and_always_comes_to_a_time(
+            told in prop::collection::vec((0u32..3, prop::option::of(0u32..5), prop::option::of(0u64..100_000), any::<bool>(), 0u64..100), 0..200),
+        ) {
+            let mut pace = Pace::new(10);
+            let mut now = clock::instant();
+            for (creates, remaining, wait, refused, step) in told {
+                now += Duration::from_secs(step);
+                let ready = pace.ready_at(now);
+                prop_assert!(ready >= now && ready <= now + LONGEST_HOLD + MINUTE);
+                pace.send(now);
+                let wait = wait.map(Duration::from_secs);
+                pace.told(&Limits { creates, remaining, reset_in: wait, retry_after: wait }, refused, now);
+                prop_assert!(pace.limit(now) >= 1 && pace.limit(now) <= 10);
+            }
+        }
+    }
+}

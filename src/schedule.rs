@@ -153,3 +153,6 @@ fn backoff_ends(model: &Model, known: &Known, span: &Span, now: DateTime<Utc>) -
     let wait = pause.mul_f64(1.0 - jitter);
     Some(last.min(now) + delta(wait) - TimeDelta::milliseconds(1))
 }
+
+#[cfg(test)]
+mod tests;

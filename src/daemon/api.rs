@@ -17,6 +17,7 @@ use axum::{Json, Router};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The span of a report that names none.
@@ -31,7 +32,7 @@ pub struct Api {
     /// The engine.
     pub engine: Handle,
     /// The sums.
-    pub store: Store,
+    pub store: Arc<Store>,
     /// The file.
     pub reloader: Reloader,
 }

@@ -47,7 +47,7 @@ pub async fn run(engine: Handle, zones: Zones, stop: CancellationToken) -> anyho
 fn changed(zones: &Mutex<Zones>) -> Option<Zones> {
     let mut known = zones.lock().unwrap_or_else(PoisonError::into_inner);
     known.changed().then(|| {
-        *known = Zones::system();
+        *known = known.reread();
         known.clone()
     })
 }

@@ -2,7 +2,8 @@
 
 use super::{Daemon, configuration, demo, logs};
 use crate::config;
-use crate::config::value::{Env, parse_duration};
+use crate::config::env::Env;
+use crate::config::value::parse_duration;
 use crate::daemon::configuration::ConfigurationError;
 use crate::hours::zone::Zones;
 use crate::store::StoreError;
@@ -75,7 +76,7 @@ async fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 fn exit_code(error: &anyhow::Error) -> u8 {
-    let bad_state = error.downcast_ref::<StoreError>().is_some_and(StoreError::is_unusable_file);
+    let bad_state = error.downcast_ref::<StoreError>().is_some_and(StoreError::is_misconfiguration);
     if bad_state || error.downcast_ref::<ConfigurationError>().is_some() { BAD_CONFIGURATION } else { 1 }
 }
 

@@ -1,7 +1,8 @@
 //! A configuration ready to be run: checked, its tokens read, its zones at hand.
 
 use crate::clock;
-use crate::config::value::{Env, ModelName, Token};
+use crate::config::env::Env;
+use crate::config::value::{ModelName, Token};
 use crate::config::{self, Config, Problems};
 use crate::hours::zone::Zones;
 use chrono::{DateTime, Utc};

@@ -19,12 +19,13 @@ use crate::provider::http::Client;
 use crate::schedule::{self, grid};
 use crate::state::{InFlight, Known, delta, digest};
 use crate::status::assemble::{LiveModel, LiveStatus};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use chrono::{DateTime, Utc};
 use clockwatch::ClockWatch;
 use futures_util::StreamExt;
 use slot::{Flight, Slot};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{Id, JoinSet};
@@ -45,7 +46,7 @@ pub struct Engine {
     config_error: Option<String>,
     started_at: DateTime<Utc>,
     client: Client,
-    store: Store,
+    store: Arc<Store>,
     notifier: Notifier,
     slots: HashMap<ModelName, Slot>,
     /// What is known of models that are not in the file any more.
@@ -57,6 +58,8 @@ pub struct Engine {
     aboard: HashMap<Id, (ModelName, u64)>,
     flown: u64,
     clock_watch: ClockWatch,
+    /// Folding, in the background.
+    chores: JoinSet<()>,
     /// Nothing new is sent.
     stopping: bool,
 }
@@ -76,7 +79,7 @@ impl Engine {
     pub fn new(
         configuration: Configuration,
         known: HashMap<ModelName, Known>,
-        store: Store,
+        store: Arc<Store>,
         client: Client,
         notifier: Notifier,
     ) -> Self {
@@ -95,6 +98,7 @@ impl Engine {
             aboard: HashMap::new(),
             flown: 0,
             clock_watch: ClockWatch::start(),
+            chores: JoinSet::new(),
             stopping: false,
         };
         engine.load(configuration, true);
@@ -122,6 +126,7 @@ impl Engine {
                     self.look_at(&name);
                 }
                 Some(landed) = self.flights.join_next_with_id() => self.landed(landed),
+                Some(_) = self.chores.join_next() => {}
                 Some(command) = commands.recv() => self.obey(command),
                 _ = tick.tick() => self.tick(),
             }
@@ -248,7 +253,7 @@ impl Engine {
         if slot.flight.as_ref().is_none_or(|flight| flight.number != landed.flight) {
             return;
         }
-        let waiters = slot.flight.take().map(|flight| flight.waiters).unwrap_or_default();
+        let waiters = slot.take_waiters();
         let entries = digest::digest(&slot.known, &landed.order, landed.due_at, &landed.seen);
         let account = slot.account.clone();
         let Some(What::Heartbeat { heartbeat, .. }) = entries.first().map(|entry| entry.what.clone()) else {
@@ -410,7 +415,7 @@ impl Engine {
             }
         };
         let mut notes = self.running.warnings.clone();
-        notes.extend(self.store.health());
+        notes.extend(self.store.health().warning());
         LiveStatus {
             at: now,
             started_at: self.started_at,
@@ -486,15 +491,25 @@ impl Engine {
 
     /// Saves what is known, and lets the store fold what is saved.
     fn fold(&mut self) {
-        self.checkpoint();
-        self.store.fold(clock::now());
+        let (saved, store) = (self.checkpoint(), self.store.clone());
+        self.chores.spawn(async move {
+            let folded = async {
+                saved.await?;
+                store.fold(clock::now()).await
+            };
+            match folded.await {
+                Ok(folded) => tracing::debug!(?folded, "journal folded"),
+                Err(error) => tracing::warn!("the journal can't be folded now: {error}"),
+            }
+        });
     }
 
-    fn checkpoint(&mut self) {
+    /// Hands what is known to the store, in order with the entries that led to it.
+    fn checkpoint(&self) -> impl Future<Output = Result<(), StoreError>> + use<> {
         let of_slots = self.slots.iter().map(|(name, slot)| (name, &slot.known));
         let all = of_slots.chain(self.dormant.iter());
         let saved = all.filter_map(|(name, known)| Some((name.clone(), serde_json::to_string(known).ok()?)));
-        self.store.checkpoint(saved.collect());
+        self.store.checkpoint(saved.collect())
     }
 
     /// The end: nothing new is sent, what is in flight may end within the grace, everything is saved.
@@ -516,13 +531,12 @@ impl Engine {
             self.flights.abort_all();
         }
         for (name, slot) in &mut self.slots {
-            for waiter in slot.flight.take().map(|flight| flight.waiters).unwrap_or_default() {
+            for waiter in slot.take_waiters() {
                 let _ = waiter.send(Err(Refusal::GivenUp(name.as_str().to_owned())));
             }
         }
-        self.checkpoint();
-        self.store.close().await?;
-        Ok(())
+        while self.chores.join_next().await.is_some() {}
+        Ok(self.checkpoint().await?)
     }
 }
 

@@ -4,7 +4,7 @@
 use super::command::{Command, Handle, Stopping};
 use super::configuration::{self, Configuration, ConfigurationError};
 use super::systemd;
-use crate::config::value::Env;
+use crate::config::env::Env;
 use crate::hours::zone::Zones;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::HashSet;

@@ -115,11 +115,11 @@ fn hours(live: &LiveModel, sum: &Summary, since: DateTime<Utc>, at: DateTime<Utc
         Some(mark) if mark < at => live.model.hours.open_within(mark, at),
         Some(_) | None => std::time::Duration::ZERO,
     };
-    let unknown = sum.unknown + pending;
+    let (warm, cold, unknown) = (sum.spent.warm, sum.spent.cold, sum.spent.unknown + pending);
     HoursSpent {
-        open: (sum.warm_hours + sum.cold_hours + unknown).as_secs_f64(),
-        warm: sum.warm_hours.as_secs_f64(),
-        cold: sum.cold_hours.as_secs_f64(),
+        open: (warm + cold + unknown).as_secs_f64(),
+        warm: warm.as_secs_f64(),
+        cold: cold.as_secs_f64(),
         unknown: unknown.as_secs_f64(),
         cold_heartbeats: sum.cold_in_hours,
     }

@@ -63,7 +63,13 @@ impl Engine {
         let mut config = Config::clone(&self.running.config);
         for model in &mut config.models {
             let mut rezoned = Model::clone(model);
-            rezoned.hours = model.hours.rezone(&zones);
+            match model.hours.rezone(&zones) {
+                Ok(hours) => rezoned.hours = hours,
+                Err(error) => {
+                    tracing::warn!(model = model.name.as_str(), "keeps its zone as it was: {error}");
+                    continue;
+                }
+            }
             *model = Arc::new(rezoned);
             let entries =
                 self.slots.get(&model.name).map(|slot| digest::unvouched(&slot.known, &slot.model, now));

@@ -90,6 +90,12 @@ impl Slot {
         }
     }
 
+    /// The flight is over: who waits for it.
+    pub(super) fn take_waiters(&mut self) -> Vec<oneshot::Sender<Result<Heartbeat, Refusal>>> {
+        let flight = self.flight.take();
+        flight.map(|mut flight| std::mem::take(&mut flight.waiters)).unwrap_or_default()
+    }
+
     fn live(&self) -> Live {
         let in_flight = self
             .flight
