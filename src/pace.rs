@@ -175,7 +175,11 @@ mod tests {
             let is_refused = recent >= allowed;
             let retry_after = is_refused.then(|| seconds(10.0));
             pace.told(&Limits { creates: 1, retry_after, ..Limits::default() }, is_refused, instant);
-            if is_refused { refused.push(now) } else { accepted.push(now) }
+            if is_refused {
+                refused.push(now)
+            } else {
+                accepted.push(now)
+            }
             now += 0.05;
         }
         (accepted, refused)
@@ -216,7 +220,8 @@ mod tests {
         let mut pace = Pace::new(300);
         let start = clock::instant();
         pace.send(start);
-        let told = Limits { creates: 1, remaining: Some(0), reset_in: Some(seconds(12.0)), retry_after: None };
+        let told =
+            Limits { creates: 1, remaining: Some(0), reset_in: Some(seconds(12.0)), retry_after: None };
         pace.told(&told, false, start);
         assert_eq!(pace.ready_at(start + seconds(1.0)), start + seconds(12.0));
     }

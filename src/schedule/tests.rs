@@ -122,8 +122,10 @@ fn dues_lie_on_a_grid_that_does_not_drift() {
 
 #[test]
 fn neither_a_restart_nor_a_reload_shifts_the_grid() {
-    let first = Life::start(model("llama", &["always"], 30), at("20T12:00:07")).until(at("20T13:00:00")).dues();
-    let second = Life::start(model("llama", &["always"], 30), at("20T14:22:51")).until(at("20T15:00:00")).dues();
+    let first =
+        Life::start(model("llama", &["always"], 30), at("20T12:00:07")).until(at("20T13:00:00")).dues();
+    let second =
+        Life::start(model("llama", &["always"], 30), at("20T14:22:51")).until(at("20T15:00:00")).dues();
     let phase = |due: DateTime<Utc>| due.timestamp_millis().rem_euclid(30_000);
     assert_eq!(phase(first[1]), phase(second[1]));
 }
@@ -138,7 +140,8 @@ fn models_of_one_interval_spread_out() {
         .collect();
     phases.sort_unstable();
     for third in 0..3 {
-        let within = phases.iter().filter(|phase| (third * 10_000..(third + 1) * 10_000).contains(*phase)).count();
+        let within =
+            phases.iter().filter(|phase| (third * 10_000..(third + 1) * 10_000).contains(*phase)).count();
         assert!((18..=50).contains(&within), "{within} of 100 in one third of the interval");
     }
     phases.dedup();
@@ -295,10 +298,10 @@ proptest! {
             prop_assert!(pair[1] - pair[0] <= delta(life.model.interval));
         }
         prop_assert!(closes - *dues.last().unwrap() <= delta(life.model.interval));
-        prop_assert!(life.dues().iter().all(|due| {
+        let active = |due: &DateTime<Utc>| {
             let day = *due - TimeDelta::hours(i64::from(from));
-            let seconds = (day.timestamp() + 60).rem_euclid(86_400);
-            seconds < i64::from(length) * 3_600 + 60
-        }));
+            (day.timestamp() + 60).rem_euclid(86_400) < i64::from(length) * 3_600 + 60
+        };
+        prop_assert!(life.dues().iter().all(active));
     }
 }
