@@ -66,7 +66,8 @@ impl Daemon {
             Some(address) => match TcpListener::bind(address).await {
                 Ok(tcp) => Some(tcp),
                 Err(error) => {
-                    let told = format!("listen = \"{address}\" can't be opened ({error}): no page, no metrics");
+                    let told =
+                        format!("listen = \"{address}\" can't be opened ({error}): no page, no metrics");
                     tracing::error!("{told}");
                     configuration.warnings.push(told);
                     None

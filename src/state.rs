@@ -5,6 +5,8 @@
 
 pub mod digest;
 pub mod standing;
+#[cfg(test)]
+mod tests;
 
 use crate::classify::threshold::Threshold;
 use crate::config::{ColdAfter, Lead, Model};

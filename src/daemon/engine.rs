@@ -282,7 +282,8 @@ impl Engine {
         self.apply_holds();
         if freed {
             let now = clock::now();
-            for name in self.running.config.models.iter().map(|model| model.name.clone()).collect::<Vec<_>>() {
+            for name in self.running.config.models.iter().map(|model| model.name.clone()).collect::<Vec<_>>()
+            {
                 if self.slots.get(&name).is_some_and(|slot| slot.account.as_ref() == Some(token)) {
                     self.want(&name, now);
                     self.look_at(&name);
@@ -527,7 +528,10 @@ impl Engine {
         };
         if tokio::time::timeout(grace, landings).await.is_err() {
             let names: Vec<&str> = self.aboard.values().map(|(name, _)| name.as_str()).collect();
-            tracing::warn!(models = names.join(", "), "left in flight: a prediction still booting ends by itself");
+            tracing::warn!(
+                models = names.join(", "),
+                "left in flight: a prediction still booting ends by itself"
+            );
             self.flights.abort_all();
         }
         for (name, slot) in &mut self.slots {

@@ -186,7 +186,9 @@ impl Watch {
         let watcher = match watcher {
             Ok(watcher) => Some(watcher),
             Err(error) => {
-                tracing::warn!("files can't be watched ({error}); the configuration is looked at every second");
+                tracing::warn!(
+                    "files can't be watched ({error}); the configuration is looked at every second"
+                );
                 None
             }
         };

@@ -67,4 +67,3 @@ fn notify(states: &[NotifyState<'_>]) {
         tracing::debug!("could not notify the service manager: {error}");
     }
 }
-

@@ -22,7 +22,9 @@ pub(super) fn log(entry: &Entry) {
                 | Outcome::Rejected
                 | Outcome::RateLimited
                 | Outcome::TimedOut
-                | Outcome::Unreachable => tracing::warn!(model, outcome, error, "heartbeat brought no answer"),
+                | Outcome::Unreachable => {
+                    tracing::warn!(model, outcome, error, "heartbeat brought no answer")
+                }
             }
         }
         What::Boot { took } => {

@@ -1,8 +1,8 @@
 //! From what the engine knows and what the store has summed up to the one Snapshot.
 
 use super::{
-    BootStatus, DaemonStatus, HoursSpent, LastHeartbeat, Latencies, ModelStatus, Snapshot, VERSION, WindowStatus,
-    notes,
+    BootStatus, DaemonStatus, HoursSpent, LastHeartbeat, Latencies, ModelStatus, Snapshot, VERSION,
+    WindowStatus, notes,
 };
 use crate::config::{Config, Model};
 use crate::heartbeat::Outcome;

@@ -80,7 +80,10 @@ impl Engine {
         }
         self.running.config = Arc::new(config);
         self.running.zones = zones;
-        tracing::info!(tzdata = self.running.zones.describe(), "the time zones have changed; windows are worked out anew");
+        tracing::info!(
+            tzdata = self.running.zones.describe(),
+            "the time zones have changed; windows are worked out anew"
+        );
         self.look_at_all();
     }
 
@@ -161,8 +164,7 @@ impl Engine {
     /// they were spent unknown; while the model was not in the file, there were none.
     fn settle(&mut self, name: &ModelName, starting: bool, now: DateTime<Utc>) {
         let Some(slot) = self.slots.get(name) else { return };
-        let entries =
-            if starting { digest::unvouched(&slot.known, &slot.model, now) } else { Vec::new() };
+        let entries = if starting { digest::unvouched(&slot.known, &slot.model, now) } else { Vec::new() };
         self.account_up_to(name, entries, now);
     }
 

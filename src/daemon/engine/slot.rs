@@ -50,17 +50,7 @@ impl Slot {
     pub(super) fn new(model: Arc<Model>, account: Option<Token>, known: Known) -> Self {
         let cursor = Cursor { dealt: clock::now(), wanted: None };
         let plan = Plan { active: false, due: None, look_again_at: None };
-        Self {
-            model,
-            account,
-            provider: None,
-            known,
-            held: None,
-            flight: None,
-            cursor,
-            plan,
-            timer: None,
-        }
+        Self { model, account, provider: None, known, held: None, flight: None, cursor, plan, timer: None }
     }
 
     /// Plans anew. A heartbeat wanted at once is not wanted any more outside of what is active.
@@ -97,10 +87,8 @@ impl Slot {
     }
 
     fn live(&self) -> Live {
-        let in_flight = self
-            .flight
-            .as_ref()
-            .map(|flight| InFlight { phase: *flight.phase.borrow(), ..flight.in_flight });
+        let in_flight =
+            self.flight.as_ref().map(|flight| InFlight { phase: *flight.phase.borrow(), ..flight.in_flight });
         Live { in_flight, held: self.held.clone() }
     }
 }
