@@ -143,7 +143,7 @@ async fn one(
     let mut snapshot = snapshot(&api, &span).await?;
     if !snapshot.models.iter().any(|model| model.name == name) {
         let names = snapshot.models.iter().map(|model| model.name.as_str());
-        let nearest = crate::config::nearest(&name, names).map(str::to_owned);
+        let nearest = crate::config::nearest::nearest(&name, names).map(str::to_owned);
         return Err(Refusal::UnknownModel { name, nearest }.into());
     }
     snapshot.models.retain(|model| model.name == name);

@@ -32,7 +32,7 @@ pub struct Configuration {
 #[derive(Debug, Error)]
 pub enum ConfigurationError {
     /// The file itself.
-    #[error("{}", .0.summary())]
+    #[error("{0}")]
     Problems(Problems),
     /// A token that an enabled model needs.
     #[error("models.{model}: {reason}")]

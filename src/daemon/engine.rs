@@ -486,7 +486,7 @@ impl Engine {
             return Ok(name.clone());
         }
         let names = self.slots.keys().map(ModelName::as_str);
-        let nearest = crate::config::nearest(name, names).map(str::to_owned);
+        let nearest = crate::config::nearest::nearest(name, names).map(str::to_owned);
         Err(Refusal::UnknownModel { name: name.to_owned(), nearest })
     }
 

@@ -148,7 +148,9 @@ async fn read(path: &Path, env: &Env) -> Result<Configuration, ConfigurationErro
 /// A refusal with its places, for people and for programs.
 fn told(error: &ConfigurationError) -> (String, serde_json::Value) {
     match error {
-        ConfigurationError::Problems(problems) => (problems.render(false, 100), problems.to_json()),
+        ConfigurationError::Problems(problems) => {
+            (problems.render(false, 100), serde_json::to_value(problems).unwrap_or_default())
+        }
         ConfigurationError::Token { .. } => (error.to_string(), serde_json::Value::Array(Vec::new())),
     }
 }
