@@ -3,6 +3,8 @@
 //! Owns what the rest of the program believes about the configuration. Nothing behind it checks
 //! again. Reads no clock; reads files only in `load`.
 
+pub mod env;
+mod token;
 pub mod value;
 
 use crate::hours::ActiveHours;
