@@ -4,7 +4,16 @@
 //! again. Reads no clock; reads files only in `load`.
 
 pub mod env;
+mod locate;
+mod mend;
+mod nearest;
+pub mod problem;
+pub mod render;
+mod report;
+mod secret;
+mod syntax;
 mod token;
+mod twice;
 pub mod value;
 
 use crate::hours::ActiveHours;
