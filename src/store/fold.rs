@@ -71,10 +71,12 @@ impl Writer {
             while let Some(row) = rows.next()? {
                 rows_done.push(row.get::<_, i64>(0)?);
                 match packed::unpack(row.get_ref(1)?.as_blob()?) {
-                    Ok(body) => body.sums().for_each(|(model, at, sum)| {
-                        entries += 1;
-                        add(&mut sums, calendar, model, at, sum);
-                    }),
+                    Ok(body) => {
+                        for (model, at, sum) in body.sums() {
+                            entries += 1;
+                            add(&mut sums, calendar, model, at, sum);
+                        }
+                    }
                     Err(e) => damaged(row.get(0)?, &e),
                 }
                 if entries >= JOURNAL_ENTRIES {
@@ -168,7 +170,9 @@ impl Writer {
             .query_map((kept_from.saturating_sub(DAY), kept_from), |row| row.get(0))?
             .collect::<rusqlite::Result<_>>()?;
         tx.commit()?;
-        forgotten.iter().for_each(|number| self.names.forget(*number));
+        for number in &forgotten {
+            self.names.forget(*number);
+        }
         Ok((dropped + forgotten.len()) as u64)
     }
 
