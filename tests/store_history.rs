@@ -291,6 +291,30 @@ async fn a_stretch_is_shared_out_over_hours_and_days() {
 }
 
 #[tokio::test]
+async fn a_fold_gives_the_space_back() {
+    let open = Open::new(90 * DAY);
+    let aimed =
+        |n| Entry { model: model("llama"), at: ago(86_400 + n), what: What::Aimed { at: "x".repeat(1000) } };
+    for part in 0..3 {
+        open.store.append_all((0..4000_i64).map(|n| aimed(part * 4000 + n)));
+        open.store.flush().await.unwrap();
+    }
+    open.checkpoint(&["llama"]).await;
+    let path = open.folder.path().join("warmd.db");
+    let state = rusqlite::Connection::open(&path).unwrap();
+    let pragma = |name| state.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
+    let before = pragma("page_count");
+    // Without the events, one an entry: what is free then is the journal's.
+    state.execute("DELETE FROM event", []).unwrap();
+    open.store.fold(now()).await.unwrap();
+    let (pages, free) = (pragma("page_count"), pragma("freelist_count"));
+    assert!(
+        free <= 256.max(before / 4) && pages < before / 4,
+        "{before} pages, then {pages}, {free} of them free"
+    );
+}
+
+#[tokio::test]
 async fn events_tell_cold_boots_first_failures_and_changes_of_state() {
     let open = Open::new(90 * DAY);
     let s = |n: i64| ago(100 - n);
