@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use warmd::clock::Stopwatch;
 use tempfile::TempDir;
 
 /// How long anything may take that happens at once: the machine may be very busy.
@@ -147,12 +148,22 @@ impl Warmd {
         self.log.lock().unwrap().clone()
     }
 
+    /// What was logged about one model.
+    fn events(&self, model: &str) -> Vec<Value> {
+        let events = self.log().into_iter().filter_map(|line| serde_json::from_str::<Value>(&line).ok());
+        events.filter(|event| event["model"] == model).collect()
+    }
+
+    /// The totals of one model's warm answers, in seconds, as they were measured.
+    pub(crate) fn totals(&self, model: &str) -> Vec<f64> {
+        let events = self.events(model);
+        events.iter().filter(|event| event["outcome"] == "warm").filter_map(|event| event["total"].as_f64()).collect()
+    }
+
     /// The outcomes of one model's heartbeats, as they were logged.
     pub(crate) fn outcomes(&self, model: &str) -> Vec<String> {
-        let lines = self.log();
-        let events = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let of_model = events.filter(|event| event["model"] == model);
-        of_model
+        self.events(model)
+            .iter()
             .filter_map(|event| match event["message"].as_str()? {
                 "cold boot" => Some("cold".to_owned()),
                 "heartbeat" | "heartbeat brought no answer" => event["outcome"].as_str().map(str::to_owned),
@@ -206,9 +217,9 @@ impl Drop for Warmd {
 
 /// Waits until `is`; says what it waited for where that never comes.
 pub(crate) fn wait_until(what: &str, patience: Duration, mut is: impl FnMut() -> bool) {
-    let start = Instant::now();
+    let watch = Stopwatch::start();
     while !is() {
-        assert!(start.elapsed() < patience, "waited {patience:?} in vain: {what}");
+        assert!(watch.elapsed() < patience, "waited {patience:?} in vain: {what}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }
