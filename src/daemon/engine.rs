@@ -37,11 +37,11 @@ use tokio_util::time::DelayQueue;
 const TICK: Duration = Duration::from_secs(1);
 
 /// No timer runs for longer than this: far instants are looked at again on the way.
-const LONGEST_TIMER: Duration = Duration::from_secs(60 * 60);
+const LONGEST_TIMER: Duration = Duration::from_hours(1);
 
 /// The engine.
 #[derive(Debug)]
-pub struct Engine {
+pub(super) struct Engine {
     running: Configuration,
     config_error: Option<String>,
     started_at: DateTime<Utc>,
@@ -76,7 +76,7 @@ struct Landed {
 
 impl Engine {
     /// An engine that runs `configuration`, and goes on from what is `known`.
-    pub fn new(
+    pub(super) fn new(
         configuration: Configuration,
         known: HashMap<ModelName, Known>,
         store: Arc<Store>,
@@ -106,7 +106,7 @@ impl Engine {
     }
 
     /// Runs until `stop`, then lets heartbeats in flight end within the configured grace, and saves.
-    pub async fn run(
+    pub(super) async fn run(
         mut self,
         mut commands: mpsc::Receiver<Command>,
         stop: CancellationToken,
@@ -224,8 +224,8 @@ impl Engine {
             Landed { model, flight, order, due_at: due, seen }
         });
         self.aboard.insert(handle.id(), (name.clone(), flight));
-        let in_flight = InFlight { due_at: due, sent_at: now, phase: Phase::Sent };
-        slot.flight = Some(Flight { number: flight, handle, phase, in_flight, waiters: Vec::new() });
+        let sent = InFlight { due_at: due, sent_at: now, phase: Phase::Sent };
+        slot.flight = Some(Flight { number: flight, handle, phase, sent, waiters: Vec::new() });
     }
 
     /// Takes in a heartbeat that has come back.

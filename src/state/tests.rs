@@ -21,7 +21,7 @@ fn model(windows: &[&str], interval_s: u64) -> Arc<Model> {
         hours: ActiveHours::new(zone, vec![part], Vec::new()),
         timezone: "UTC".to_owned(),
         interval: Duration::from_secs(interval_s),
-        timeout: Duration::from_secs(600),
+        timeout: Duration::from_mins(10),
         lead: Lead::Auto,
         cold_after: ColdAfter::Auto,
         probe: Probe::Predict,
@@ -201,7 +201,7 @@ fn a_boot_cut_off_by_the_time_out_counts_as_that_long() {
     let mut story = Story::begin(model(&["always"], 30), at(0.0));
     let signs = Signs { met_starting: true, ..Signs::default() };
     story.seen(0.0, 600.0, Answer::TimedOut("no answer".to_owned()), signs);
-    assert_eq!(story.boots(), [Some(Duration::from_secs(600))]);
+    assert_eq!(story.boots(), [Some(Duration::from_mins(10))]);
     assert_eq!(story.known.lead(&story.model), LONGEST_LEAD);
 }
 
