@@ -94,8 +94,19 @@ impl Store {
     /// Saves what is known of each model after the entries appended so far. A restart goes on from
     /// the latest checkpoint, so each that has had entries since the one before must be in it; one
     /// that isn't keeps what was last saved of it, until the retention.
-    pub async fn checkpoint(&self, states: HashMap<ModelName, String>) -> Result<(), StoreError> {
-        self.ask(|reply| Command::Checkpoint(states, reply)).await
+    ///
+    /// The order is given when this is called, not when it is awaited: what is appended after the
+    /// call is not part of it.
+    pub fn checkpoint(
+        &self,
+        states: HashMap<ModelName, String>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send + use<> {
+        let (reply, answer) = oneshot::channel();
+        let ordered = self.queue.command(Command::Checkpoint(states, reply));
+        async move {
+            ordered?;
+            answer.await.unwrap_or(Err(StoreError::Stopped))
+        }
     }
 
     /// Sums up what is older than two or three hours by the hour, and than a week by the day, and
