@@ -255,9 +255,10 @@ async fn a_checkpoint_knows_the_entries_before_it_and_no_others() {
     let open = Open::new(90 * DAY);
     let numbered = |n: i64| heartbeat("llama", ago(100 - n), Outcome::Busy, 0);
     open.store.append(numbered(1));
-    let saving = open.checkpoint(&["llama"]);
-    // Joined in order: the command is in the queue once it was polled, what follows comes after it.
-    tokio::join!(biased; saving, async { open.store.append(numbered(2)) });
+    // Its place in the order is that of the call, not of the await.
+    let saving = open.store.checkpoint([(model("llama"), "{}".to_owned())].into());
+    open.store.append(numbered(2));
+    saving.await.unwrap();
     let open = open.restart();
     assert_eq!(open.recovered.tail, [numbered(2)]);
 }
