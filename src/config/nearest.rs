@@ -7,6 +7,11 @@ const BUDGET: u32 = 1_000_000;
 /// No word that is to be recognised is longer, in bytes.
 const LONGEST: usize = 64;
 
+/// The candidate nearest to `word`, if one is near.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    Speller::new().nearest(word, candidates)
+}
+
 /// Finds near words, until its budget is spent.
 #[derive(Debug)]
 pub(super) struct Speller {

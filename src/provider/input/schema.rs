@@ -1,0 +1,257 @@
+//! Reading an `OpenAPI` document's `components.schemas.Input`: references followed, alternatives
+//! settled, every field flat.
+//!
+//! Refuses to follow references for ever: what lies deeper than [`DEPTH`], or costs more than
+//! [`BUDGET`] steps, reads as a schema that says nothing.
+
+use serde_json::{Map, Value};
+use std::cell::Cell;
+
+/// How deep `$ref`, `allOf`, `anyOf` and `oneOf` may nest; Cog writes two levels.
+const DEPTH: u32 = 16;
+
+/// How many steps resolving one field may take in all, against references that fan out.
+const BUDGET: u32 = 500;
+
+/// How far beside an exclusive limit a number is taken to be allowed.
+const BESIDE: f64 = 1e-3;
+
+/// The Input of a model.
+pub(super) struct Input<'a> {
+    document: Document<'a>,
+    object: Map<String, Value>,
+}
+
+/// One field of it, or an item or member of one, with everything that it refers to merged in.
+#[derive(Debug, Clone)]
+pub(super) struct Field {
+    /// Its key; of items and members, the key of the field they belong to.
+    pub(super) name: String,
+    schema: Map<String, Value>,
+    /// For the schemas nested in it.
+    members: Vec<Self>,
+    item: Option<Box<Self>>,
+    cut_off: bool,
+}
+
+struct Document<'a> {
+    root: &'a Value,
+    budget: Cell<u32>,
+}
+
+impl<'a> Input<'a> {
+    /// The Input of an `OpenAPI` document; none where it has none.
+    pub(super) fn of(root: &'a Value) -> Option<Self> {
+        let document = Document { root, budget: Cell::new(BUDGET) };
+        let schema = root.pointer("/components/schemas/Input")?;
+        let object = document.flat(schema, 0)?;
+        Some(Self { document, object })
+    }
+
+    /// Every field, in the schema's order.
+    pub(super) fn fields(&self) -> impl Iterator<Item = Field> {
+        let properties = self.object.get("properties").and_then(Value::as_object);
+        properties.into_iter().flatten().map(|(name, schema)| self.document.top(name, schema))
+    }
+
+    /// The field of that name.
+    pub(super) fn field(&self, name: &str) -> Option<Field> {
+        let schema = self.object.get("properties")?.get(name)?;
+        Some(self.document.top(name, schema))
+    }
+
+    /// The fields that must be sent; one that is required but not described may be anything.
+    pub(super) fn required(&self) -> Vec<Field> {
+        let names = required(&self.object);
+        names.map(|name| self.field(name).unwrap_or_else(|| self.document.top(name, &Value::Null))).collect()
+    }
+
+    /// Whether keys that it doesn't describe are welcome.
+    pub(super) fn is_open(&self) -> bool {
+        !self.object.contains_key("properties")
+            || matches!(self.object.get("additionalProperties"), Some(Value::Bool(true) | Value::Object(_)))
+    }
+}
+
+impl Document<'_> {
+    /// A schema with everything that it refers to merged into it; what stands nearer wins. None
+    /// where it is too deep.
+    fn flat(&self, schema: &Value, depth: u32) -> Option<Map<String, Value>> {
+        let budget = self.budget.get().checked_sub(1)?;
+        self.budget.set(budget);
+        if depth > DEPTH {
+            return None;
+        }
+        let Some(schema) = schema.as_object() else { return Some(Map::new()) };
+        let mut flat = schema.clone();
+        let mut merge = |other: &Value| -> Option<()> {
+            for (key, value) in self.flat(other, depth + 1)? {
+                flat.entry(key).or_insert(value);
+            }
+            Some(())
+        };
+        if let Some(pointer) = schema.get("$ref").and_then(Value::as_str) {
+            merge(self.root.pointer(pointer.strip_prefix('#')?)?)?;
+        }
+        for part in schema.get("allOf").and_then(Value::as_array).into_iter().flatten() {
+            merge(part)?;
+        }
+        for alternatives in ["anyOf", "oneOf"] {
+            let alternatives = schema.get(alternatives).and_then(Value::as_array);
+            // One of them is enough; null is never sent, so it is not an alternative.
+            let real = alternatives.into_iter().flatten().find(|alternative| !is_null_type(alternative));
+            if let Some(real) = real {
+                merge(real)?;
+            }
+        }
+        Some(flat)
+    }
+
+    fn top(&self, name: &str, schema: &Value) -> Field {
+        self.budget.set(BUDGET);
+        self.field(name, schema, 0)
+    }
+
+    fn field(&self, name: &str, schema: &Value, depth: u32) -> Field {
+        let name = name.to_owned();
+        let Some(schema) = self.flat(schema, depth) else {
+            return Field { name, schema: Map::new(), members: Vec::new(), item: None, cut_off: true };
+        };
+        let item = schema.get("items").map(|item| Box::new(self.field(&name, item, depth + 1)));
+        let members = required(&schema).filter_map(|member| {
+            let schema = schema.get("properties")?.get(member)?;
+            Some(self.field(member, schema, depth + 1))
+        });
+        let members = members.collect();
+        Field { name, schema, members, item, cut_off: false }
+    }
+}
+
+impl Field {
+    /// Its type, where it says one that isn't null; an enum or a constant tells its own.
+    pub(super) fn kind(&self) -> Option<&str> {
+        let kind = self.schema.get("type")?;
+        let listed = kind.as_array().into_iter().flatten().filter_map(Value::as_str);
+        kind.as_str().or_else(|| listed.into_iter().find(|kind| *kind != "null"))
+    }
+
+    pub(super) fn is_number(&self) -> bool {
+        matches!(self.kind(), Some("integer" | "number"))
+    }
+
+    /// Whether its value is a secret, which nobody but the user may choose.
+    pub(super) fn is_secret(&self) -> bool {
+        self.format() == Some("password")
+            || self.schema.get("x-cog-secret").is_some_and(|flag| flag != &Value::Bool(false))
+    }
+
+    pub(super) fn is_deprecated(&self) -> bool {
+        self.schema.get("deprecated") == Some(&Value::Bool(true))
+    }
+
+    pub(super) fn format(&self) -> Option<&str> {
+        self.text("format")
+    }
+
+    pub(super) fn pattern(&self) -> Option<&str> {
+        self.text("pattern")
+    }
+
+    /// Its default; null is none.
+    pub(super) fn default(&self) -> Option<Value> {
+        self.schema.get("default").filter(|value| !value.is_null()).cloned()
+    }
+
+    /// What it may be, where that is listed; null is never sent, so it is not listed here.
+    pub(super) fn choices(&self) -> Vec<Value> {
+        if let Some(constant) = self.schema.get("const").filter(|value| !value.is_null()) {
+            return vec![constant.clone()];
+        }
+        let listed = self.schema.get("enum").and_then(Value::as_array);
+        listed.into_iter().flatten().filter(|value| !value.is_null()).cloned().collect()
+    }
+
+    pub(super) fn first_choice(&self) -> Option<Value> {
+        self.choices().into_iter().next()
+    }
+
+    /// The smallest number allowed.
+    pub(super) fn minimum(&self) -> Option<f64> {
+        let (plain, whole) = (self.number("minimum"), self.kind() == Some("integer"));
+        let beyond = self.exclusive("exclusiveMinimum", plain);
+        let beyond = beyond.map(|limit| if whole { limit.floor() + 1.0 } else { limit + BESIDE });
+        let plain = plain.map(|limit| if whole { limit.ceil() } else { limit });
+        plain.into_iter().chain(beyond).reduce(f64::max)
+    }
+
+    /// The largest number allowed.
+    pub(super) fn maximum(&self) -> Option<f64> {
+        let (plain, whole) = (self.number("maximum"), self.kind() == Some("integer"));
+        let beyond = self.exclusive("exclusiveMaximum", plain);
+        let beyond = beyond.map(|limit| if whole { limit.ceil() - 1.0 } else { limit - BESIDE });
+        let plain = plain.map(|limit| if whole { limit.floor() } else { limit });
+        plain.into_iter().chain(beyond).reduce(f64::min)
+    }
+
+    /// `OpenAPI` 3.0 writes a flag beside the plain limit, 3.1 a number of its own.
+    fn exclusive(&self, key: &str, plain: Option<f64>) -> Option<f64> {
+        let exclusive = self.schema.get(key)?;
+        if exclusive == &Value::Bool(true) { plain } else { exclusive.as_f64() }
+    }
+
+    /// `wanted`, or the nearest number allowed, as JSON.
+    pub(super) fn clamp(&self, wanted: f64) -> Value {
+        let step = self.number("multipleOf").filter(|step| *step >= 1.0).unwrap_or(1.0);
+        let at_least = wanted.max(self.minimum().unwrap_or(f64::MIN));
+        let stepped = if step > 1.0 { (at_least / step).ceil() * step } else { at_least };
+        number(stepped.min(self.maximum().unwrap_or(f64::MAX)))
+    }
+
+    /// A bound of a string's or an array's length.
+    pub(super) fn length(&self, bound: &str) -> Option<u64> {
+        let bound = self.number(bound)?;
+        (bound >= 0.0).then_some(bound as u64)
+    }
+
+    /// What an array holds.
+    pub(super) fn item(&self) -> Option<&Self> {
+        self.item.as_deref()
+    }
+
+    /// The members that an object must have.
+    pub(super) fn members(&self) -> &[Self] {
+        &self.members
+    }
+
+    /// Whether its schema was too deep, or circular, to be read.
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.cut_off
+    }
+
+    fn text(&self, key: &str) -> Option<&str> {
+        self.schema.get(key).and_then(Value::as_str)
+    }
+
+    fn number(&self, key: &str) -> Option<f64> {
+        self.schema.get(key).and_then(Value::as_f64)
+    }
+}
+
+/// A number as JSON, whole where it is whole: Cog writes the bounds of integers as floats, and
+/// takes no float for an integer.
+pub(super) fn number(value: f64) -> Value {
+    // 2^53: beyond it floats skip integers.
+    if value.fract() == 0.0 && value.abs() <= 9_007_199_254_740_992.0 {
+        Value::from(value as i64)
+    } else {
+        Value::from(value)
+    }
+}
+
+fn required(object: &Map<String, Value>) -> impl Iterator<Item = &str> {
+    object.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+}
+
+fn is_null_type(schema: &Value) -> bool {
+    schema.get("type").and_then(Value::as_str) == Some("null")
+}
