@@ -60,8 +60,13 @@ impl Cog {
         inspect::inspect(self).await
     }
 
+    /// Asks twice where the connection breaks: one that was left open may have been closed at the
+    /// other end without a word.
     async fn get(&self, path: &[&str], deadline: Instant) -> Result<http::Reply, http::HttpError> {
-        self.send(Method::GET, path, None, deadline).await
+        match self.send(Method::GET, path, None, deadline).await {
+            Err(http::HttpError::Broken { .. }) => self.send(Method::GET, path, None, deadline).await,
+            answer => answer,
+        }
     }
 
     async fn post(
@@ -81,8 +86,7 @@ impl Cog {
         deadline: Instant,
     ) -> Result<http::Reply, http::HttpError> {
         let url = below(&self.base, path);
-        let request =
-            http::Request { method, url, token: self.token.as_ref(), headers: Vec::new(), json };
+        let request = http::Request { method, url, token: self.token.as_ref(), headers: Vec::new(), json };
         self.client.send(request, deadline).await
     }
 }
