@@ -3,6 +3,7 @@
 pub mod cog;
 pub mod http;
 pub mod input;
+mod quote;
 pub mod replicate;
 
 use crate::config::value::Token;

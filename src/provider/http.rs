@@ -13,6 +13,14 @@ pub const BODY_LIMIT: usize = 16 * 1024 * 1024;
 /// How long a connection may take to come up, TLS included.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long an unused connection is kept. Servers close idle ones too (uvicorn, under Cog, after
+/// 5 s); a request that meets the close on its way is lost, and a prediction is not sent twice.
+const IDLE_CONNECTION: Duration = Duration::from_secs(4);
+
+/// How long a peer may leave data, or a sign of life, unacknowledged. A heartbeat may wait minutes
+/// for a model that boots; it must not wait for a host that is gone.
+const DEAD_PEER: Duration = Duration::from_secs(30);
+
 /// A shared client: connections are pooled per host.
 #[derive(Debug, Clone)]
 pub struct Client(reqwest::Client);
@@ -83,12 +91,17 @@ impl Client {
     pub fn new() -> Result<Self, reqwest::Error> {
         // A second call finds the first one's provider in place, which is the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        reqwest::Client::builder()
+        let builder = reqwest::Client::builder()
             .user_agent(concat!("warmd/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
-            .build()
-            .map(Self)
+            .pool_idle_timeout(IDLE_CONNECTION)
+            .tcp_keepalive(DEAD_PEER / 3)
+            .tcp_keepalive_interval(DEAD_PEER / 3)
+            .tcp_keepalive_retries(2);
+        #[cfg(target_os = "linux")]
+        let builder = builder.tcp_user_timeout(DEAD_PEER);
+        builder.build().map(Self)
     }
 
     /// Sends a request and reads the whole answer, until `deadline` on the monotonic clock.

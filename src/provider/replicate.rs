@@ -1,39 +1,265 @@
 //! Replicate: versions, official and community models, deployments.
+//!
+//! Owns what is known of one model there: where its predictions are created, the input they get,
+//! and the cost knobs it would not take small. A create is never sent again for a reply that was
+//! lost; it is, once each, where the API says that the version or the input was the wrong one.
 
+mod aim;
+mod api;
+mod follow;
+mod inspect;
+mod prediction;
+mod problem;
+
+use self::aim::{Aim, Endpoint};
+use self::api::Api;
+use self::follow::{End, Follow, say_booting};
+use self::prediction::Prediction;
+use self::problem::{Kind, Problem};
+use super::input::MadeInput;
 use super::{Facts, Inspection, http};
-use crate::config::Model;
+use crate::clock::{self, Stopwatch};
 use crate::config::value::Token;
-use crate::heartbeat::{Observation, Order, Phase};
-use std::sync::Arc;
+use crate::config::{Model, Target};
+use crate::heartbeat::{Limits, Observation, Order, Phase, Signs};
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
+
+/// How long what was looked up of a model is believed.
+const LOOK_AGAIN: Duration = Duration::from_hours(24);
+
+/// When a look that failed is tried again, while what was known before still serves.
+const LOOK_AGAIN_AFTER_FAILURE: Duration = Duration::from_mins(10);
+
+/// The longest a heartbeat may take, whatever its `timeout`: instants have an end.
+const LONGEST_TIMEOUT: Duration = Duration::from_hours(30 * 24);
 
 /// One model on Replicate.
 #[derive(Debug)]
-pub struct Replicate {}
+pub struct Replicate {
+    api: Api,
+    target: Target,
+    user_input: Map<String, Value>,
+    known: Mutex<Known>,
+}
+
+/// What has been learned of it; nothing awaits while this is locked.
+#[derive(Debug, Default)]
+struct Known {
+    plan: Option<Arc<Plan>>,
+    /// When the plan is to be made anew.
+    stale_at: Option<Instant>,
+    /// The cost knobs that the plan's version would not take small.
+    unshrunk: BTreeSet<String>,
+}
+
+/// How a heartbeat of the model is sent.
+#[derive(Debug)]
+struct Plan {
+    aim: Aim,
+    made: MadeInput,
+}
+
+/// One heartbeat on its way.
+struct Beat<'a> {
+    order: &'a Order,
+    phase: &'a watch::Sender<Phase>,
+    timeout: Duration,
+    deadline: Instant,
+    limits: Limits,
+    sent_at: DateTime<Utc>,
+    sent: Stopwatch,
+}
 
 impl Replicate {
     /// The provider of `model`, with the API at `base` (`/v1` included).
-    pub fn new(
-        _model: &Arc<Model>,
-        _base: reqwest::Url,
-        _token: Option<Token>,
-        _client: http::Client,
-    ) -> Self {
-        unimplemented!()
+    pub fn new(model: &Arc<Model>, base: reqwest::Url, token: Option<Token>, client: http::Client) -> Self {
+        Self {
+            api: Api::new(base, token, client),
+            target: model.target.clone(),
+            user_input: model.input.clone(),
+            known: Mutex::default(),
+        }
     }
 
     /// One heartbeat: create, the GET that brings the timestamps, polling, cancelling.
-    pub async fn beat(&self, _order: &Order, _phase: &watch::Sender<Phase>) -> Observation {
-        unimplemented!()
+    ///
+    /// `total` counts from the create on: what is looked up before it, once a day, is not what a
+    /// user of the model would have waited for. The whole is bounded by the model's `timeout` all
+    /// the same.
+    pub async fn beat(&self, order: &Order, phase: &watch::Sender<Phase>) -> Observation {
+        let timeout = order.model.timeout.min(LONGEST_TIMEOUT);
+        let mut beat = Beat {
+            order,
+            phase,
+            timeout,
+            deadline: clock::instant() + timeout,
+            limits: Limits::default(),
+            sent_at: clock::now(),
+            sent: Stopwatch::start(),
+        };
+        let end = match self.create(&mut beat).await {
+            Ok(created) => beat.follow(&self.api).to_the_end(created).await,
+            Err(problem) => {
+                if matches!(problem.kind, Kind::Missing | Kind::Version | Kind::Input) {
+                    self.forget();
+                }
+                beat.limits.retry_after = problem.retry_after;
+                let done = beat.sent.elapsed();
+                End { answer: problem.into_answer(), signs: Signs::default(), total: done, done }
+            }
+        };
+        Observation {
+            sent_at: beat.sent_at,
+            done_at: beat.sent_at + end.done,
+            total: end.total,
+            answer: end.answer,
+            signs: end.signs,
+            limits: beat.limits,
+        }
     }
 
     /// What has been learned so far.
     pub fn facts(&self) -> Facts {
-        unimplemented!()
+        let known = self.known();
+        let Some(plan) = &known.plan else {
+            let deployment = matches!(self.target, Target::Deployment { .. });
+            return Facts { billed_when_idle: deployment.then_some(true), ..Facts::default() };
+        };
+        Facts {
+            official: plan.aim.official,
+            billed_when_idle: plan.aim.is_billed_when_idle(),
+            guessed: plan.made.guessed.clone(),
+        }
     }
 
     /// Asks whether a heartbeat would work, without sending one.
     pub async fn inspect(&self) -> Inspection {
-        unimplemented!()
+        inspect::inspect(&self.api, &self.target, &self.user_input).await
+    }
+
+    /// Creates the prediction. A refusal of the version or the input is met with what can be done
+    /// about it, at most once each.
+    async fn create(&self, beat: &mut Beat<'_>) -> Result<Prediction, Problem> {
+        let (mut plan, mut fresh) = self.plan(beat.deadline).await?;
+        let (mut moved, mut grown) = (false, false);
+        loop {
+            let problem = match self.create_once(&plan, beat).await {
+                Ok(created) => return Ok(created),
+                Err(problem) => problem,
+            };
+            let by_version = plan.aim.by_version().filter(|_| problem.kind == Kind::Missing);
+            if let Some(aim) = by_version {
+                plan = self.adopt(aim)?;
+                continue;
+            }
+            let looks_moved = match problem.kind {
+                Kind::Version => !moved && matches!(self.target, Target::Model { .. }),
+                Kind::Input => !fresh && !matches!(plan.aim.endpoint, Endpoint::Version(_)),
+                Kind::Token
+                | Kind::Credit
+                | Kind::Missing
+                | Kind::Throttled
+                | Kind::TimedOut
+                | Kind::Unreachable => false,
+            };
+            if looks_moved {
+                (moved, fresh) = (true, true);
+                let aim = Aim::look_up(&self.api, &self.target, beat.deadline).await?;
+                let differs = (&aim.endpoint, &aim.version, &aim.schema)
+                    != (&plan.aim.endpoint, &plan.aim.version, &plan.aim.schema);
+                if differs {
+                    plan = self.adopt(aim)?;
+                    continue;
+                }
+            }
+            let refused = plan.made.shrunk.iter().filter(|knob| problem.names(knob));
+            let refused: BTreeSet<String> = refused.cloned().collect();
+            if problem.kind != Kind::Input || grown || refused.is_empty() {
+                return Err(problem);
+            }
+            grown = true;
+            self.known().unshrunk.extend(refused);
+            plan = self.adopt(plan.aim.clone())?;
+        }
+    }
+
+    async fn create_once(&self, plan: &Plan, beat: &mut Beat<'_>) -> Result<Prediction, Problem> {
+        let Beat { timeout, deadline, phase, .. } = *beat;
+        beat.sent_at = clock::now();
+        beat.sent = Stopwatch::start();
+        let create =
+            self.api.create(&plan.aim.endpoint, &plan.made.input, timeout, deadline, &mut beat.limits);
+        tokio::pin!(create);
+        let body = tokio::select! {
+            body = &mut create => body,
+            () = tokio::time::sleep(beat.order.cold_after) => {
+                say_booting(phase);
+                create.await
+            }
+        }?;
+        Prediction::parse(&body).ok_or_else(|| {
+            Problem::new(Kind::Unreachable, "the create was answered with something that is no prediction")
+        })
+    }
+
+    /// How to send, and whether it was looked up just now.
+    async fn plan(&self, deadline: Instant) -> Result<(Arc<Plan>, bool), Problem> {
+        let known = {
+            let known = self.known();
+            let stale = known.stale_at.is_none_or(|at| at <= clock::instant());
+            match &known.plan {
+                Some(plan) if !stale => return Ok((Arc::clone(plan), false)),
+                other => other.clone(),
+            }
+        };
+        match (Aim::look_up(&self.api, &self.target, deadline).await, known) {
+            (Ok(aim), _) => Ok((self.adopt(aim)?, true)),
+            // What served yesterday may well serve today; if not, the create will say so.
+            (Err(_), Some(plan)) => {
+                self.known().stale_at = clock::instant().checked_add(LOOK_AGAIN_AFTER_FAILURE);
+                Ok((plan, false))
+            }
+            (Err(problem), None) => Err(problem),
+        }
+    }
+
+    /// Makes the input for what was looked up, and keeps both.
+    fn adopt(&self, aim: Aim) -> Result<Arc<Plan>, Problem> {
+        let mut known = self.known();
+        if known.plan.as_ref().is_some_and(|plan| plan.aim.version != aim.version) {
+            known.unshrunk.clear();
+        }
+        let made = aim.input(&self.user_input, &known.unshrunk)?;
+        let plan = Arc::new(Plan { aim, made });
+        known.plan = Some(Arc::clone(&plan));
+        known.stale_at = clock::instant().checked_add(LOOK_AGAIN);
+        Ok(plan)
+    }
+
+    /// What is known led to a refusal: the next heartbeat looks anew.
+    fn forget(&self) {
+        self.known().stale_at = None;
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<'a> Beat<'a> {
+    fn follow(&self, api: &'a Api) -> Follow<'a> {
+        Follow {
+            api,
+            sent: self.sent,
+            deadline: self.deadline,
+            timeout: self.timeout,
+            cold_after: self.order.cold_after,
+            phase: self.phase,
+        }
     }
 }

@@ -1,0 +1,142 @@
+//! The calls of Replicate's HTTP API that a heartbeat makes.
+//!
+//! Owns the token and the base. Every URL is built from the base: the ones that answers carry
+//! (`urls.get`) are not followed, for the token would go wherever they point.
+
+use super::aim::Endpoint;
+use super::prediction::PredictionId;
+use super::problem::{Problem, note_limits};
+use crate::clock;
+use crate::config::value::Token;
+use crate::heartbeat::Limits;
+use crate::provider::http::{Client, HttpError, Reply, Request};
+use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::{Method, Url};
+use serde_json::{Map, Value, json};
+use std::time::{Duration, Instant};
+
+/// How long a call may take that waits for nothing: lookups, and reading a prediction.
+const PLAIN_CALL: Duration = Duration::from_secs(30);
+
+/// How long a create's reply is held back for the result. Longer would hide the prediction's id,
+/// and so its cancelling.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// The API takes no shorter `Cancel-After`.
+const SHORTEST_CANCEL_AFTER: u64 = 5;
+
+/// The API, as one account sees it.
+#[derive(Debug)]
+pub(super) struct Api {
+    base: Url,
+    token: Option<Token>,
+    client: Client,
+}
+
+impl Api {
+    pub(super) fn new(base: Url, token: Option<Token>, client: Client) -> Self {
+        Self { base, token, client }
+    }
+
+    pub(super) fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// `GET`, until `deadline`, and in any case not for long.
+    pub(super) async fn get(&self, path: &[&str], deadline: Instant) -> Result<Value, Problem> {
+        let allowed = deadline.min(clock::instant() + PLAIN_CALL);
+        let call = format!("GET {}", shown(path));
+        match self.send(Method::GET, path, Vec::new(), None, allowed).await {
+            Ok(reply) => self.read(&call, reply),
+            Err(error) => Err(Problem::of_transport(&call, &error, deadline)),
+        }
+    }
+
+    /// Reads a prediction.
+    pub(super) async fn prediction(&self, id: &PredictionId, deadline: Instant) -> Result<Value, Problem> {
+        self.get(&["predictions", id.as_str()], deadline).await
+    }
+
+    /// Creates a prediction, and notes what the reply says of the account's limits.
+    pub(super) async fn create(
+        &self,
+        endpoint: &Endpoint,
+        input: &Map<String, Value>,
+        timeout: Duration,
+        deadline: Instant,
+        limits: &mut Limits,
+    ) -> Result<Value, Problem> {
+        let (path, body) = match endpoint {
+            Endpoint::Version(version) => (vec!["predictions"], json!({"version": version, "input": input})),
+            Endpoint::Official { owner, name } => {
+                (vec!["models", owner, name, "predictions"], json!({"input": input}))
+            }
+            Endpoint::Deployment { owner, name } => {
+                (vec!["deployments", owner, name, "predictions"], json!({"input": input}))
+            }
+        };
+        let cancel_after = timeout.as_millis().div_ceil(1000).max(u128::from(SHORTEST_CANCEL_AFTER));
+        let headers = vec![
+            (HeaderName::from_static("prefer"), text(format!("wait={}", create_wait(timeout).as_secs()))),
+            (HeaderName::from_static("cancel-after"), text(format!("{cancel_after}s"))),
+        ];
+        let call = format!("POST {}", shown(&path));
+        limits.creates += 1;
+        match self.send(Method::POST, &path, headers, Some(&body), deadline).await {
+            Ok(reply) => {
+                note_limits(limits, &reply);
+                self.read(&call, reply)
+            }
+            Err(error) => Err(Problem::of_transport(&call, &error, deadline)),
+        }
+    }
+
+    /// Asks for a prediction to be cancelled. Whether it worked is not told: `Cancel-After` ends it
+    /// where this doesn't.
+    pub(super) async fn cancel(&self, id: &PredictionId, deadline: Instant) {
+        let path = ["predictions", id.as_str(), "cancel"];
+        if let Err(error) = self.send(Method::POST, &path, Vec::new(), None, deadline).await {
+            tracing::debug!(%error, "a prediction could not be cancelled; its Cancel-After will");
+        }
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &[&str],
+        headers: Vec<(HeaderName, HeaderValue)>,
+        json: Option<&Value>,
+        deadline: Instant,
+    ) -> Result<Reply, HttpError> {
+        let mut url = self.base.clone();
+        // Fails only for URLs that can't have a path, which a checked base is not.
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        self.client.send(Request { method, url, token: self.token.as_ref(), headers, json }, deadline).await
+    }
+
+    /// A reply's JSON, or what is wrong with it; what is quoted of a refusal never has the token in
+    /// it, should the API have repeated it.
+    fn read(&self, call: &str, mut reply: Reply) -> Result<Value, Problem> {
+        let header = self.token.as_ref().map(Token::header);
+        let secret = header.as_ref().and_then(|header| header.to_str().ok()?.strip_prefix("Bearer "));
+        if let Some(secret) = secret.filter(|secret| !secret.is_empty() && !reply.status.is_success()) {
+            reply.body = String::from_utf8_lossy(&reply.body).replace(secret, "[token]").into_bytes();
+        }
+        Problem::check(call, &reply)
+    }
+}
+
+/// How long a create's reply is held back for the result, in whole seconds from 1 up.
+pub(super) fn create_wait(timeout: Duration) -> Duration {
+    Duration::from_secs(timeout.min(LONGEST_WAIT).as_secs().max(1))
+}
+
+fn shown(path: &[&str]) -> String {
+    format!("/{}", path.join("/"))
+}
+
+fn text(digits: String) -> HeaderValue {
+    HeaderValue::try_from(digits).expect("letters, digits and = make a header")
+}

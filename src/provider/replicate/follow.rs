@@ -1,0 +1,165 @@
+//! From a prediction's creation to its end: the GET that brings the timestamps, polling, and
+//! cancelling at the deadline.
+
+use super::api::{Api, create_wait};
+use super::prediction::{Prediction, Status};
+use super::problem::{Kind, Problem};
+use crate::clock::{self, Stopwatch};
+use crate::config::value::format_duration;
+use crate::heartbeat::{Answer, Phase, Signs};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// The pause between two looks at a prediction: from the first, by half more each time, to the
+/// last.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LAST_PAUSE: Duration = Duration::from_secs(2);
+
+/// How often an ended prediction is looked at again whose times are missing.
+const EXTRA_LOOKS: u32 = 3;
+
+/// How long the times are waited for where the create brought the whole result, and the model so
+/// is warm: the next heartbeat matters more.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The longest pause that a throttled look may ask for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// What cancelling may take, beyond the deadline.
+const CANCEL_ALLOWANCE: Duration = Duration::from_secs(5);
+
+/// How much earlier than asked a cancelled prediction may have been cut off and still count as
+/// timed out: the clocks are two, and times are rounded.
+const CLOCK_SLACK: Duration = Duration::from_secs(1);
+
+/// A prediction that is being followed.
+pub(super) struct Follow<'a> {
+    pub(super) api: &'a Api,
+    /// Since just before the create was sent.
+    pub(super) sent: Stopwatch,
+    /// The heartbeat's end.
+    pub(super) deadline: Instant,
+    /// The model's `timeout`, from which `Prefer` and `Cancel-After` were made.
+    pub(super) timeout: Duration,
+    /// Beyond it, a prediction that is still starting is booting.
+    pub(super) cold_after: Duration,
+    pub(super) phase: &'a watch::Sender<Phase>,
+}
+
+/// How it ended.
+pub(super) struct End {
+    pub(super) answer: Answer,
+    pub(super) signs: Signs,
+    /// What a user would have waited.
+    pub(super) total: Duration,
+    /// From the create to the answer that carried the result.
+    pub(super) done: Duration,
+}
+
+impl Follow<'_> {
+    /// Follows what a create brought to its end. Never fails, and ends soon after the deadline.
+    pub(super) async fn to_the_end(&self, created: Prediction) -> End {
+        let replied = self.sent.elapsed();
+        // A reply that was held back to the end of the wait may carry a part of the output.
+        let whole = created.has_output && replied < create_wait(self.timeout);
+        let result = (created.status.is_end() || whole).then_some(replied);
+        let mut latest = created;
+        let mut ended = result;
+        let mut trouble = None;
+        let (mut pause, mut extra_looks) = (FIRST_PAUSE, 0);
+        // Where the result is there, only its times are missing, and they are asked for at once.
+        let mut look_now = result.is_some();
+        let ended = loop {
+            if !std::mem::replace(&mut look_now, false) {
+                tokio::time::sleep(pause.min(self.left())).await;
+                pause = pause.mul_f64(1.5).min(LAST_PAUSE);
+            }
+            match ended {
+                Some(at) if self.left().is_zero() || self.sent.elapsed() > at + PATIENCE => break at,
+                None if self.left().is_zero() => return self.give_up(&latest, trouble).await,
+                Some(_) | None => {}
+            }
+            match self.look(&latest).await {
+                Ok(prediction) => (latest, trouble) = (prediction, None),
+                Err(problem) if problem.kind == Kind::Token => return self.end(problem.into_answer()),
+                Err(problem) => {
+                    pause = pause.max(problem.retry_after.unwrap_or_default().min(LONGEST_PAUSE));
+                    trouble = Some(problem.sentence);
+                }
+            }
+            if latest.status.is_end() {
+                let at = *ended.get_or_insert_with(|| self.sent.elapsed());
+                if latest.is_timed() || extra_looks == EXTRA_LOOKS {
+                    break at;
+                }
+                extra_looks += u32::from(trouble.is_none());
+            }
+            if latest.status == Status::Starting && self.sent.elapsed() > self.cold_after {
+                say_booting(self.phase);
+            }
+        };
+        let total = result.or_else(|| latest.total()).unwrap_or(ended);
+        End { answer: self.answer(&latest), signs: latest.signs(), total, done: ended }
+    }
+
+    /// Reads the prediction again. One that answers as another is not believed.
+    async fn look(&self, latest: &Prediction) -> Result<Prediction, Problem> {
+        let body = self.api.prediction(&latest.id, self.deadline).await?;
+        Prediction::parse(&body).filter(|prediction| prediction.id == latest.id).ok_or_else(|| {
+            Problem::new(Kind::Unreachable, "GET /predictions/… was answered with something else")
+        })
+    }
+
+    /// What an ended prediction, or one whose whole output is there, comes to.
+    fn answer(&self, latest: &Prediction) -> Answer {
+        match &latest.status {
+            // Its output came with the create; that it had ended was never read.
+            Status::Succeeded | Status::Starting | Status::Processing | Status::Other(_) => Answer::Succeeded,
+            Status::Failed => {
+                let why = latest.error.clone();
+                Answer::Failed(why.unwrap_or_else(|| "the prediction failed without saying why".to_owned()))
+            }
+            Status::Aborted => Answer::TimedOut(format!(
+                "the prediction was aborted before it started, by its Cancel-After of {}",
+                format_duration(self.timeout)
+            )),
+            Status::Canceled => {
+                let ran = latest.total().unwrap_or_else(|| self.sent.elapsed());
+                if ran + CLOCK_SLACK >= self.timeout {
+                    Answer::TimedOut(self.out_of_time("canceled by its Cancel-After"))
+                } else {
+                    Answer::Failed("the prediction was canceled by someone else".to_owned())
+                }
+            }
+        }
+    }
+
+    /// Out of time: has the prediction cancelled, so that it neither occupies the model nor costs.
+    async fn give_up(&self, latest: &Prediction, trouble: Option<String>) -> End {
+        let mut why = self.out_of_time(&format!("it was still {}", latest.status));
+        if let Some(trouble) = trouble {
+            why = format!("{why}, as far as is known: {trouble}");
+        }
+        let end = self.end(Answer::TimedOut(why));
+        self.api.cancel(&latest.id, clock::instant() + CANCEL_ALLOWANCE).await;
+        end
+    }
+
+    fn end(&self, answer: Answer) -> End {
+        let now = self.sent.elapsed();
+        End { answer, signs: Signs::default(), total: now, done: now }
+    }
+
+    fn out_of_time(&self, how: &str) -> String {
+        format!("the prediction did not end within {}: {how}", format_duration(self.timeout))
+    }
+
+    fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(clock::instant())
+    }
+}
+
+/// Tells, once, that a boot is under way.
+pub(super) fn say_booting(phase: &watch::Sender<Phase>) {
+    phase.send_if_modified(|phase| std::mem::replace(phase, Phase::Booting) != Phase::Booting);
+}
