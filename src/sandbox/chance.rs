@@ -1,0 +1,142 @@
+//! Chance with a seed: the same seed and the same requests in the same order bring the same boots.
+//!
+//! Owns the generator and the spreads that are drawn from it. Refuses to be good enough for
+//! anything but a rehearsal.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// `SplitMix64` (Steele, Lea and Flood, 2014): eight bytes of state, and no need of a crate.
+#[derive(Debug, Clone)]
+pub(super) struct Chance(u64);
+
+impl Chance {
+    pub(super) const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(super) const fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// True once in `n` times.
+    pub(super) const fn once_in(&mut self, n: u64) -> bool {
+        self.next().is_multiple_of(n)
+    }
+
+    /// A whole number below `n`.
+    pub(super) const fn below(&mut self, n: u64) -> u64 {
+        self.next() % n
+    }
+
+    /// `count` letters of `alphabet`.
+    pub(super) fn text(&mut self, alphabet: &[u8], count: usize) -> String {
+        (0..count).map(|_| char::from(alphabet[self.below(alphabet.len() as u64) as usize])).collect()
+    }
+}
+
+/// The letters of hexadecimal ids.
+pub(super) const HEX: &[u8] = b"0123456789abcdef";
+
+/// 64 hex digits that are always the same for the same text: the version of a model nobody listed.
+pub(super) fn hex_of(text: &str) -> String {
+    // FNV-1a, 64 bits.
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    Chance::new(hash).text(HEX, 64)
+}
+
+/// A duration that is drawn anew each time, evenly between its ends: `5s..30s`, or `2s`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spread {
+    from: Duration,
+    to: Duration,
+}
+
+impl Spread {
+    /// Between the two, whichever is the longer.
+    pub fn between(a: Duration, b: Duration) -> Self {
+        Self { from: a.min(b), to: a.max(b) }
+    }
+
+    /// Always the same.
+    pub const fn fixed(duration: Duration) -> Self {
+        Self { from: duration, to: duration }
+    }
+
+    /// Between two numbers of milliseconds.
+    pub fn millis(from: u64, to: u64) -> Self {
+        Self::between(Duration::from_millis(from), Duration::from_millis(to))
+    }
+
+    /// The longest it can bring.
+    pub const fn longest(&self) -> Duration {
+        self.to
+    }
+
+    pub(super) fn draw(&self, chance: &mut Chance) -> Duration {
+        let width = u64::try_from(self.to.saturating_sub(self.from).as_nanos()).unwrap_or(u64::MAX);
+        self.from + Duration::from_nanos(chance.below(width.saturating_add(1).max(1)))
+    }
+}
+
+impl FromStr for Spread {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (from, to) = text.split_once("..").unwrap_or((text, text));
+        let (from, to) = (super::duration(from.trim())?, super::duration(to.trim())?);
+        if from > to {
+            return Err(format!("`{text}` ends before it begins; write the shorter duration first"));
+        }
+        Ok(Self { from, to })
+    }
+}
+
+impl fmt::Display for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.from)?;
+        if self.from == self.to { Ok(()) } else { write!(f, "..{:?}", self.to) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_brings_the_same_and_draws_stay_within_their_ends() {
+        let spread = Spread::millis(5, 50);
+        let draws = |seed| {
+            let mut chance = Chance::new(seed);
+            (0..200).map(|_| spread.draw(&mut chance)).collect::<Vec<_>>()
+        };
+        assert_eq!(draws(7), draws(7));
+        assert_ne!(draws(7), draws(8));
+        assert!(draws(7).iter().all(|d| (Duration::from_millis(5)..=Duration::from_millis(50)).contains(d)));
+        let fixed = Duration::from_secs(2);
+        assert_eq!(Spread::fixed(fixed).draw(&mut Chance::new(1)), fixed);
+    }
+
+    #[test]
+    fn a_spread_is_read_from_one_duration_or_two() {
+        assert_eq!("5s..30s".parse(), Ok(Spread::millis(5_000, 30_000)));
+        assert_eq!("2s".parse(), Ok(Spread::millis(2_000, 2_000)));
+        for bad in ["", "5", "30s..5s", "5s..", "a..b", "..", "99999999999999999999h..1s"] {
+            assert!(bad.parse::<Spread>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_name_always_has_the_same_version() {
+        assert_eq!(hex_of("owner/name").len(), 64);
+        assert_eq!(hex_of("owner/name"), hex_of("owner/name"));
+        assert_ne!(hex_of("owner/name"), hex_of("owner/other"));
+    }
+}
