@@ -1,0 +1,81 @@
+//! What a server said, made fit for one line of a report: no control characters, no length that
+//! a stranger chooses.
+
+/// How many characters of a server's words are kept.
+const LIMIT: usize = 300;
+
+/// How many lines at the end of a log are kept: a Python traceback ends in its reason.
+const LINES: usize = 3;
+
+/// The beginning of a message.
+pub(super) fn message(text: &str) -> String {
+    let plain = plain(text);
+    match plain.char_indices().nth(LIMIT) {
+        Some((end, _)) => format!("{}…", &plain[..end]),
+        None => plain,
+    }
+}
+
+/// The last lines of a log.
+pub(super) fn log_tail(log: &str) -> String {
+    let mut lines: Vec<String> =
+        log.lines().rev().map(plain).filter(|line| !line.is_empty()).take(LINES).collect();
+    lines.reverse();
+    let joined = lines.join(" | ");
+    let length = joined.chars().count();
+    match length.checked_sub(LIMIT) {
+        None | Some(0) => joined,
+        Some(over) => format!("…{}", joined.chars().skip(over).collect::<String>()),
+    }
+}
+
+/// One line: terminal colours dropped, whitespace and control characters as single spaces.
+fn plain(text: &str) -> String {
+    let mut words = String::with_capacity(text.len().min(4 * LIMIT));
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        if c == '\u{1b}' {
+            // A colour is ESC [ digits and semicolons, then a letter.
+            if chars.as_str().starts_with('[') {
+                chars.by_ref().skip(1).find(char::is_ascii_alphabetic);
+            }
+        } else if c.is_whitespace() || c.is_control() {
+            if !words.is_empty() && !words.ends_with(' ') {
+                words.push(' ');
+            }
+        } else {
+            words.push(c);
+        }
+    }
+    words.truncate(words.trim_end().len());
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_told_by_its_end() {
+        let log = "loading\nstill loading\n\nTraceback (most recent call last):\n  File \"a.py\"\n\
+                   \x1b[31mRuntimeError:\x1b[0m no\tsuch file\r\n\n";
+        assert_eq!(
+            log_tail(log),
+            "Traceback (most recent call last): | File \"a.py\" | RuntimeError: no such file"
+        );
+    }
+
+    #[test]
+    fn nothing_a_server_says_is_long_or_moves_the_cursor() {
+        let nasty = format!("\x1b[2J\x07{}\u{9b}x", "é".repeat(5000));
+        for told in [message(&nasty), log_tail(&nasty)] {
+            assert!(told.chars().count() <= LIMIT + 1);
+            assert!(!told.chars().any(char::is_control));
+        }
+        assert!(message(&nasty).ends_with('…'));
+        assert!(log_tail(&nasty).starts_with('…'));
+        assert_eq!(message(" plain \n"), "plain");
+        assert_eq!(message("cut \x1b["), "cut");
+        assert_eq!(log_tail(""), "");
+    }
+}

@@ -1,0 +1,101 @@
+//! Answers that end a heartbeat whatever was asked: the statuses that Cog itself never gives, or
+//! gives only to requests that can't succeed.
+
+use super::quote;
+use crate::clock;
+use crate::heartbeat::{Answer, Rejection};
+use crate::provider::http::Reply;
+use chrono::DateTime;
+use reqwest::StatusCode;
+use std::time::Duration;
+
+/// Whether it is what a proxy answers while it has no server to ask.
+pub(super) const fn is_gateway(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 502..=504)
+}
+
+/// What a reply that brings neither a health check nor a prediction means; `asked` is its path.
+pub(super) fn answer(reply: &Reply, asked: &str) -> Answer {
+    let said = said(reply);
+    let status = reply.status;
+    match status.as_u16() {
+        300..=399 => Answer::Unreachable(format!(
+            "{asked} redirects ({status}), which is not followed, for the token would travel: \
+             write the server's own address"
+        )),
+        401 | 403 => Answer::Rejected(
+            Rejection::Token,
+            format!("{asked} answers {status}{said}: set token_env, token_file or token_credential"),
+        ),
+        402 => Answer::Rejected(Rejection::Credit, format!("{asked} answers {status}{said}")),
+        404 => Answer::Rejected(
+            Rejection::Model,
+            format!("{asked} answers {status}{said}: is there a Cog server at this address?"),
+        ),
+        429 => Answer::RateLimited(format!("{asked} answers {status}{said}")),
+        _ => Answer::Unreachable(format!("{asked} answers {status}{said}")),
+    }
+}
+
+/// What a 429 says of when to come again: `Retry-After` in seconds, or as a date.
+pub(super) fn retry_after(reply: &Reply) -> Option<Duration> {
+    if reply.status != StatusCode::TOO_MANY_REQUESTS {
+        return None;
+    }
+    let text = reply.header("retry-after")?.trim();
+    match text.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => (DateTime::parse_from_rfc2822(text).ok()?.to_utc() - clock::now()).to_std().ok(),
+    }
+}
+
+/// The server's own words, as `: …`; nothing where it has none.
+fn said(reply: &Reply) -> String {
+    let words = reply.json().and_then(|body| {
+        let of = |key: &str| body.get(key)?.as_str().map(quote::message);
+        of("detail").or_else(|| of("error")).or_else(|| of("message"))
+    });
+    words.map_or_else(String::new, |words| format!(": {words}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reqwest::header::{HeaderMap, HeaderValue};
+
+    fn reply(status: u16, body: &str) -> Reply {
+        let status = StatusCode::from_u16(status).unwrap();
+        Reply { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() }
+    }
+
+    #[test]
+    fn who_must_act_is_told_by_the_status() {
+        let of = |status| answer(&reply(status, r#"{"detail":"no"}"#), "/health-check");
+        assert!(matches!(of(401), Answer::Rejected(Rejection::Token, _)));
+        assert!(matches!(of(403), Answer::Rejected(Rejection::Token, _)));
+        assert!(matches!(of(402), Answer::Rejected(Rejection::Credit, _)));
+        assert!(matches!(of(404), Answer::Rejected(Rejection::Model, _)));
+        assert!(matches!(of(429), Answer::RateLimited(_)));
+        assert!(matches!(of(308), Answer::Unreachable(_)));
+        assert!(matches!(of(500), Answer::Unreachable(_)));
+        assert_eq!(
+            of(500),
+            Answer::Unreachable("/health-check answers 500 Internal Server Error: no".into())
+        );
+    }
+
+    #[test]
+    fn a_429_says_when_to_come_again() {
+        let mut limited = reply(429, "slow down");
+        assert_eq!(retry_after(&limited), None);
+        limited.headers.insert("retry-after", HeaderValue::from_static(" 30"));
+        assert_eq!(retry_after(&limited), Some(Duration::from_secs(30)));
+        let date = (clock::now() + Duration::from_secs(90)).to_rfc2822();
+        limited.headers.insert("retry-after", HeaderValue::from_str(&date).unwrap());
+        assert!(retry_after(&limited).unwrap() > Duration::from_secs(60));
+        limited.headers.insert("retry-after", HeaderValue::from_static("soon"));
+        assert_eq!(retry_after(&limited), None);
+        limited.status = StatusCode::SERVICE_UNAVAILABLE;
+        assert_eq!(retry_after(&limited), None);
+    }
+}
