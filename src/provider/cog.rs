@@ -81,8 +81,7 @@ impl Cog {
         deadline: Instant,
     ) -> Result<http::Reply, http::HttpError> {
         let url = below(&self.base, path);
-        let request =
-            http::Request { method, url, token: self.token.as_ref(), headers: Vec::new(), json };
+        let request = http::Request { method, url, token: self.token.as_ref(), headers: Vec::new(), json };
         self.client.send(request, deadline).await
     }
 }

@@ -89,9 +89,8 @@ impl Health {
             }),
             _ => return None,
         };
-        let time = |pointer| {
-            DateTime::parse_from_rfc3339(at(pointer)?).ok().map(|time| time.with_timezone(&Utc))
-        };
+        let time =
+            |pointer| DateTime::parse_from_rfc3339(at(pointer)?).ok().map(|time| time.with_timezone(&Utc));
         let setup = time("/setup/started_at")
             .map(|started_at| Setup { started_at, completed_at: time("/setup/completed_at") });
         let version = at("/version/python_sdk").or_else(|| at("/version/coglet")).map(quote::message);

@@ -142,7 +142,10 @@ mod tests {
     #[test]
     fn each_versions_success() {
         assert_eq!(
-            of(200, r#"{"id":"p","logs":"","metrics":{"predict_time":0.5},"output":"hi","status":"succeeded"}"#),
+            of(
+                200,
+                r#"{"id":"p","logs":"","metrics":{"predict_time":0.5},"output":"hi","status":"succeeded"}"#
+            ),
             Verdict::Ended(Answer::Succeeded, Some(Duration::from_millis(500)))
         );
         assert_eq!(

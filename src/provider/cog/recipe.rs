@@ -89,7 +89,8 @@ impl Recipe {
     /// The keys that were made small and that the server refuses so, with those left alone before;
     /// none where the refusal is about something else.
     pub(super) fn to_unshrink(&self, refused: &BTreeSet<String>) -> Option<BTreeSet<String>> {
-        let small: BTreeSet<_> = self.made.shrunk.iter().filter(|key| refused.contains(*key)).cloned().collect();
+        let small: BTreeSet<_> =
+            self.made.shrunk.iter().filter(|key| refused.contains(*key)).cloned().collect();
         (!small.is_empty()).then(|| small.union(&self.unshrunk).cloned().collect())
     }
 

@@ -40,7 +40,9 @@ impl Beat<'_> {
                     return Continue(false);
                 }
                 // It may be running: it is not sent again.
-                Err(error @ HttpError::Broken { .. }) => return Break(Answer::Unreachable(error.to_string())),
+                Err(error @ HttpError::Broken { .. }) => {
+                    return Break(Answer::Unreachable(error.to_string()));
+                }
             };
             match verdict {
                 Verdict::Ended(answer, predict) => {
@@ -127,9 +129,10 @@ impl Beat<'_> {
     /// Whether this version lets a prediction queue behind another: it names no version of its own.
     async fn queues(&self) -> bool {
         let index = self.cog.get(&[], clock::instant() + AFTERMATH).await;
-        index.ok().and_then(|reply| reply.json()).is_some_and(|index: Value| {
-            index.get("docs_url").is_some() && index.get("cog_version").is_none()
-        })
+        index
+            .ok()
+            .and_then(|reply| reply.json())
+            .is_some_and(|index: Value| index.get("docs_url").is_some() && index.get("cog_version").is_none())
     }
 
     /// Frees the slot at the deadline: since 0.17 the closed connection does that, before it only
