@@ -1,1 +1,89 @@
 //! Cold or warm, by evidence: pure judgements over what a provider observed.
+//!
+//! Owns the rules; refuses to guess: where a provider tells its setup that decides, else the wait
+//! against `cold_after`, and the verdict names which of them it rests on.
+
+pub mod threshold;
+
+use crate::config::Probe;
+use crate::heartbeat::{Answer, Evidence, Heartbeat, Observation, Order, Outcome, Rejection, Signs};
+use chrono::{DateTime, Utc};
+use std::time::Duration;
+
+/// Judges one heartbeat that was due at `due_at`.
+pub fn judge(order: &Order, due_at: DateTime<Utc>, seen: &Observation) -> Heartbeat {
+    let ended = |outcome| Heartbeat {
+        due_at,
+        sent_at: seen.sent_at,
+        done_at: seen.done_at,
+        outcome,
+        evidence: None,
+        total: None,
+        wait: None,
+        predict: None,
+        error: None,
+        rejection: None,
+    };
+    let brought_nothing =
+        |outcome, error: &String| Heartbeat { error: Some(error.clone()), ..ended(outcome) };
+    match &seen.answer {
+        Answer::Succeeded => {
+            let Verdict { cold, evidence, wait } = cold_or_warm(order, seen.total, &seen.signs);
+            Heartbeat {
+                evidence: Some(evidence),
+                // A health check is not what a user would have waited for: no latency of it is kept.
+                total: (order.model.probe == Probe::Predict).then_some(seen.total),
+                wait: Some(wait),
+                predict: seen.signs.predict,
+                ..ended(if cold { Outcome::Cold } else { Outcome::Warm })
+            }
+        }
+        Answer::Busy => ended(Outcome::Busy),
+        Answer::Failed(error) => {
+            Heartbeat { predict: seen.signs.predict, ..brought_nothing(Outcome::Failed, error) }
+        }
+        Answer::Rejected(rejection, error) => {
+            Heartbeat { rejection: Some(*rejection), ..brought_nothing(Outcome::Rejected, error) }
+        }
+        Answer::RateLimited(error) => brought_nothing(Outcome::RateLimited, error),
+        Answer::TimedOut(error) => brought_nothing(Outcome::TimedOut, error),
+        Answer::Unreachable(error) => brought_nothing(Outcome::Unreachable, error),
+    }
+}
+
+/// A due that was not sent: skipped, or dropped by the pace.
+pub fn not_sent(outcome: Outcome, due_at: DateTime<Utc>, now: DateTime<Utc>, error: String) -> Heartbeat {
+    Heartbeat {
+        due_at,
+        sent_at: due_at,
+        done_at: now,
+        outcome,
+        evidence: None,
+        total: None,
+        wait: None,
+        predict: None,
+        error: Some(error),
+        rejection: None::<Rejection>,
+    }
+}
+
+struct Verdict {
+    cold: bool,
+    evidence: Evidence,
+    wait: Duration,
+}
+
+fn cold_or_warm(order: &Order, total: Duration, signs: &Signs) -> Verdict {
+    let held = signs.held.unwrap_or_default();
+    let new_setup = signs.setup.is_some_and(|setup| !order.known_setups.contains(&setup.started_at));
+    // A setup is told, or was met under way: that decides both ways, however long it took.
+    if signs.setup.is_some() || signs.met_starting {
+        let cold = signs.met_starting || (signs.held.is_some() && new_setup);
+        return Verdict { cold, evidence: Evidence::SetupTime, wait: held };
+    }
+    let (evidence, wait) = match signs.queue_wait {
+        Some(wait) => (Evidence::QueueWait, wait),
+        None => (Evidence::Latency, total.saturating_sub(signs.predict.unwrap_or_default())),
+    };
+    Verdict { cold: wait > order.cold_after, evidence, wait }
+}

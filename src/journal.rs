@@ -5,7 +5,6 @@
 
 use crate::config::value::ModelName;
 use crate::heartbeat::{Heartbeat, Setup};
-use crate::status::State;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -83,5 +82,29 @@ pub enum Spent {
     /// A heartbeat found it cold.
     Cold,
     /// No answer vouches for it.
+    Unknown,
+}
+
+/// The states of a model, in the order in which they are tried: the first that applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// `enabled = false`.
+    Disabled,
+    /// Held by `warmctl pause`.
+    Paused,
+    /// Outside its hours and lead-in.
+    Idle,
+    /// A person must act.
+    Blocked,
+    /// The last three or more brought no answer.
+    Failing,
+    /// A boot is under way.
+    Booting,
+    /// The last answer is fresh.
+    Warm,
+    /// The last attempt brought no answer.
+    Cold,
+    /// None yet.
     Unknown,
 }

@@ -1,1 +1,158 @@
-//! When a model's next heartbeat is due, and whether it may go.
+//! When a model's next heartbeat is due. Pure: the same knowledge and `now` give the same plan.
+//!
+//! Dues lie on a grid of civil time, phase + k × interval, whose phase is a function of the model's
+//! name: models of one interval spread out, and neither a restart nor a reload shifts them. Off the
+//! grid are the ones sent at once (a start, a resume, a lead-in's first).
+
+pub mod grid;
+
+use crate::config::Model;
+use crate::state::{Known, Live, delta};
+use chrono::{DateTime, TimeDelta, Utc};
+use std::time::Duration;
+
+/// Backing off ends here for Replicate.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(5 * 60);
+
+/// Backing off ends here for Cog: a refused connection costs nobody anything.
+const LONGEST_BACKOFF_COG: Duration = Duration::from_secs(30);
+
+/// A model whose name or input was rejected (404, 422) is looked at again this often.
+const LOOK_AGAIN: Duration = Duration::from_secs(60 * 60);
+
+/// What the schedule remembers of one model within the process.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Cursor {
+    /// Dues up to here are dealt with.
+    pub dealt: DateTime<Utc>,
+    /// One is wanted at once, since then: see [`want`].
+    pub wanted: Option<DateTime<Utc>>,
+}
+
+/// Whether a start, a resume, a new or re-aimed entry calls for one at once: unless the last one
+/// ended less than an interval ago. What is blocked is looked at again all the same.
+pub fn want(model: &Model, known: &Known, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    (known.block.is_some() || !known.ended_within(model.interval, now)).then_some(now)
+}
+
+/// What is to come for a model.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Plan {
+    /// Whether `now` lies within active hours or a lead-in.
+    pub active: bool,
+    /// The next due; at or before `now`, it is to be sent now. None where nothing is to come.
+    pub due: Option<DateTime<Utc>>,
+    /// The next instant, after `now`, at which the plan may change without anything happening.
+    pub look_again_at: Option<DateTime<Utc>>,
+}
+
+/// Plans for one model.
+pub fn plan(model: &Model, known: &Known, live: &Live, cursor: &Cursor, now: DateTime<Utc>) -> Plan {
+    let lead = delta(known.lead(model));
+    let span = Span::around(model, lead, now);
+    let pause_ends = known.pause.and_then(|pause| pause.until).filter(|until| *until > now);
+    let look_again_at = [span.changes_at, pause_ends].into_iter().flatten().filter(|at| *at > now).min();
+    let due = if !model.enabled || live.held.is_some() {
+        None
+    } else if known.paused(now) {
+        // What comes once the pause has run out is planned then; until then this is the best guess.
+        pause_ends.filter(|until| Span::around(model, lead, *until).active)
+    } else if span.active {
+        let due = due_within(model, known, cursor, &span, now);
+        // A due at or after the end of the span belongs to the next lead-in.
+        match (due, span.ends_at) {
+            (due, Some(end)) if due >= end => span.next_start,
+            (due, _) => Some(due),
+        }
+    } else {
+        span.next_start
+    };
+    Plan { active: span.active, due, look_again_at }
+}
+
+/// The stretch around an instant in which a model is to be kept warm, its lead-in included.
+struct Span {
+    active: bool,
+    /// When the lead-in began, or begins to count; none where it is open from ever.
+    started_at: Option<DateTime<Utc>>,
+    /// When the hours close.
+    ends_at: Option<DateTime<Utc>>,
+    /// When the next lead-in begins.
+    next_start: Option<DateTime<Utc>>,
+    changes_at: Option<DateTime<Utc>>,
+}
+
+impl Span {
+    fn around(model: &Model, lead: TimeDelta, now: DateTime<Utc>) -> Self {
+        let stretch = model.hours.at(now);
+        if stretch.open {
+            let next_open = stretch.until.and_then(|end| model.hours.at(end).until);
+            return Self {
+                active: true,
+                started_at: stretch.since.map(|opened| opened - lead),
+                ends_at: stretch.until,
+                next_start: next_open.map(|opens| opens - lead),
+                changes_at: stretch.until,
+            };
+        }
+        let start = stretch.until.map(|opens| opens - lead);
+        let active = start.is_some_and(|start| start <= now);
+        let closes = stretch.until.and_then(|opens| model.hours.at(opens).until);
+        Self {
+            active,
+            started_at: start,
+            ends_at: if active { closes } else { None },
+            next_start: start.filter(|start| *start > now),
+            changes_at: if active { stretch.until } else { start },
+        }
+    }
+}
+
+/// The next due within an active span; it may lie beyond the span's end.
+fn due_within(
+    model: &Model,
+    known: &Known,
+    cursor: &Cursor,
+    span: &Span,
+    now: DateTime<Utc>,
+) -> DateTime<Utc> {
+    let interval = model.interval;
+    // A due the process slept through is one heartbeat, due when the last of them was.
+    let on_grid = |after: DateTime<Utc>| {
+        let next = grid::after(&model.name, interval, after);
+        if next <= now { grid::at_or_before(&model.name, interval, now).max(next) } else { next }
+    };
+    if let Some(wanted) = cursor.wanted {
+        return wanted;
+    }
+    let lead_in = span.started_at.filter(|start| *start > cursor.dealt && *start <= now);
+    if let Some(start) = lead_in
+        && !known.ended_within(interval, now)
+    {
+        return start.max(grid::at_or_before(&model.name, interval, now));
+    }
+    // Instants in the future are from before the clock was set back: they count as now.
+    if let Some(block) = &known.block {
+        return on_grid((block.at.min(now) + delta(LOOK_AGAIN)).max(cursor.dealt));
+    }
+    on_grid(cursor.dealt.max(backoff_ends(model, known, span, now).unwrap_or(cursor.dealt)))
+}
+
+/// Until when a model that timed out or could not be reached is left alone; none where it isn't.
+fn backoff_ends(model: &Model, known: &Known, span: &Span, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    // Each lead-in begins anew.
+    let failed = known.failed_dues.iter().filter(|due| span.started_at.is_none_or(|start| **due >= start));
+    let (in_a_row, last) = failed.fold((0_u32, None), |(count, _), due| (count + 1, Some(*due)));
+    let last = last?;
+    let cap = if model.target.is_replicate() { LONGEST_BACKOFF } else { LONGEST_BACKOFF_COG };
+    let doubled = model.interval.saturating_mul(1 << (in_a_row - 1).min(16));
+    let pause = doubled.min(cap.max(model.interval));
+    // Up to a quarter earlier, by the model and the count, so that models that failed together do
+    // not come back together. The first due after it on the grid is the one that is taken.
+    let jitter = grid::fraction(&format!("{}#{in_a_row}", model.name.as_str())) / 4.0;
+    let wait = pause.mul_f64(1.0 - jitter);
+    Some(last.min(now) + delta(wait) - TimeDelta::milliseconds(1))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,238 @@
-//! What is known of a model; `apply` is the only thing that changes it.
+//! What is known of a model; [`Known::apply`] is the only thing that changes it.
+//!
+//! `Known` is a fold over the model's journal: live and at a restart the same entries lead to the
+//! same knowledge. What only lives with the process (a heartbeat in flight, a hold) is [`Live`].
+
+pub mod digest;
+pub mod standing;
+#[cfg(test)]
+mod tests;
+
+use crate::classify::threshold::Threshold;
+use crate::config::{ColdAfter, Lead, Model};
+use crate::heartbeat::{Heartbeat, Outcome, Phase, Rejection};
+use crate::journal::{Entry, State, What};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// How many boots `lead = "auto"` looks back on.
+const BOOTS: usize = 20;
+
+/// How many setups are told apart: more replicas behind one address than that look like boots.
+const SETUPS: usize = 16;
+
+/// How many dues of a row of failures are kept: doubling has reached any cap by then.
+const FAILED_DUES: usize = 16;
+
+/// `lead = "auto"` never goes under this, and is this while no boot is known.
+const SHORTEST_LEAD: Duration = Duration::from_secs(60);
+
+/// `lead = "auto"` never goes over this.
+const LONGEST_LEAD: Duration = Duration::from_secs(15 * 60);
+
+/// What is known of a model, and outlives the process.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Known {
+    /// What it was aimed at when this was learned: `cog http://…`.
+    pub aimed: Option<String>,
+    /// The last heartbeat that finished; never a skipped or dropped one.
+    pub last: Option<Heartbeat>,
+    /// When the last warm, cold or busy one was done.
+    pub answered_at: Option<DateTime<Utc>>,
+    /// How many in a row were `failed`, `timed_out` or `unreachable`.
+    pub bad_in_a_row: u32,
+    /// When those that were `timed_out` or `unreachable`, in a row, had been due.
+    pub failed_dues: VecDeque<DateTime<Utc>>,
+    /// Set while a person must act.
+    pub block: Option<Block>,
+    /// Set while it is held by hand.
+    pub pause: Option<Pause>,
+    /// The last boots, the latest at the end.
+    pub boots: VecDeque<Duration>,
+    /// The learned boundary.
+    pub threshold: Threshold,
+    /// The setups known, the latest seen at the end.
+    pub setups: VecDeque<DateTime<Utc>>,
+    /// Up to when its active hours are accounted for.
+    pub accounted_to: Option<DateTime<Utc>>,
+    /// Its state as last told, and since when.
+    pub state: Option<(State, DateTime<Utc>)>,
+}
+
+/// Why a person must act.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Block {
+    /// Which hands are needed.
+    pub rejection: Rejection,
+    /// In a sentence.
+    pub error: String,
+    /// When it was last found so.
+    pub at: DateTime<Utc>,
+}
+
+/// Held by hand.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Until then; none for without an end.
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// What lives with the process.
+#[derive(Debug, Clone, Default)]
+pub struct Live {
+    /// The heartbeat in flight.
+    pub in_flight: Option<InFlight>,
+    /// Why the account holds this model's heartbeats, in a sentence.
+    pub held: Option<Held>,
+}
+
+/// A heartbeat in flight.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct InFlight {
+    /// When it was due.
+    pub due_at: DateTime<Utc>,
+    /// When it was handed to the provider.
+    pub sent_at: DateTime<Utc>,
+    /// What the provider says of it.
+    pub phase: Phase,
+}
+
+/// Why the account holds a model's heartbeats.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Held {
+    /// 401 or 402: a person must act; another model of the account looks again.
+    Blocked {
+        /// Why, in a sentence.
+        error: String,
+    },
+    /// The account's limit can't carry this model beside those before it in the file.
+    NoRoom {
+        /// Creates a minute that the account allows.
+        limit: u32,
+    },
+}
+
+impl Known {
+    /// Takes in what happened.
+    pub fn apply(&mut self, entry: &Entry) {
+        match &entry.what {
+            What::Heartbeat { heartbeat, .. } => self.apply_heartbeat(heartbeat),
+            What::Boot { took } => {
+                if let Some(took) = took {
+                    push(&mut self.boots, *took, BOOTS);
+                }
+            }
+            What::Spent { to, .. } => self.accounted_to = Some(*to),
+            What::Setup(setup) => {
+                self.setups.retain(|known| *known != setup.started_at);
+                push(&mut self.setups, setup.started_at, SETUPS);
+            }
+            What::Paused { until } => self.pause = Some(Pause { until: *until }),
+            What::Resumed => self.pause = None,
+            What::Aimed { at } => {
+                *self = Self {
+                    aimed: Some(at.clone()),
+                    pause: self.pause,
+                    accounted_to: self.accounted_to,
+                    state: self.state,
+                    ..Self::default()
+                };
+            }
+            What::State { to, .. } => self.state = Some((*to, entry.at)),
+            What::Tracked => self.accounted_to = Some(entry.at),
+        }
+    }
+
+    fn apply_heartbeat(&mut self, heartbeat: &Heartbeat) {
+        match heartbeat.outcome {
+            // No word about the model: neither streak nor `last` know of it.
+            Outcome::Skipped => return,
+            Outcome::RateLimited => {}
+            Outcome::Warm | Outcome::Cold | Outcome::Busy => {
+                self.answered_at = Some(heartbeat.done_at);
+                self.bad_in_a_row = 0;
+                self.failed_dues.clear();
+            }
+            Outcome::Failed => {
+                self.bad_in_a_row = self.bad_in_a_row.saturating_add(1);
+                self.failed_dues.clear();
+            }
+            Outcome::TimedOut | Outcome::Unreachable => {
+                self.bad_in_a_row = self.bad_in_a_row.saturating_add(1);
+                push(&mut self.failed_dues, heartbeat.due_at, FAILED_DUES);
+            }
+            Outcome::Rejected => {
+                self.bad_in_a_row = 0;
+                self.failed_dues.clear();
+            }
+        }
+        // A 429 tells nothing of the token, the credit or the model: what was blocked stays so.
+        if heartbeat.outcome != Outcome::RateLimited {
+            self.block = heartbeat.rejection.map(|rejection| Block {
+                rejection,
+                error: heartbeat.error.clone().unwrap_or_default(),
+                at: heartbeat.done_at,
+            });
+        }
+        let by_wait = matches!(
+            heartbeat.evidence,
+            Some(crate::heartbeat::Evidence::QueueWait | crate::heartbeat::Evidence::Latency)
+        );
+        if let (true, Some(wait)) = (by_wait, heartbeat.wait) {
+            self.threshold.learn(wait);
+        }
+        if heartbeat.sent_at <= heartbeat.done_at && !was_dropped(heartbeat) {
+            self.last = Some(heartbeat.clone());
+        }
+    }
+
+    /// The wait beyond which a response counts as cold.
+    pub fn cold_after(&self, model: &Model) -> Duration {
+        match model.cold_after {
+            ColdAfter::Auto => self.threshold.boundary(),
+            ColdAfter::Fixed(fixed) => fixed,
+        }
+    }
+
+    /// How long before an opening its heartbeats start.
+    pub fn lead(&self, model: &Model) -> Duration {
+        match (model.lead, self.boots.iter().max()) {
+            (Lead::Fixed(fixed), _) => fixed,
+            (Lead::Auto, None) => SHORTEST_LEAD,
+            (Lead::Auto, Some(longest)) => longest.mul_f64(1.5).clamp(SHORTEST_LEAD, LONGEST_LEAD),
+        }
+    }
+
+    /// Whether it is held by hand at `now`.
+    pub fn paused(&self, now: DateTime<Utc>) -> bool {
+        self.pause.is_some_and(|pause| pause.until.is_none_or(|until| until > now))
+    }
+
+    /// Whether the last one that finished ended less than `interval` before `now`.
+    pub fn ended_within(&self, interval: Duration, now: DateTime<Utc>) -> bool {
+        self.last.as_ref().is_some_and(|last| {
+            // One that ended in the future ended before the clock was set back: it tells nothing.
+            last.done_at <= now && now - last.done_at < delta(interval)
+        })
+    }
+}
+
+/// A due that the pace dropped was never sent.
+fn was_dropped(heartbeat: &Heartbeat) -> bool {
+    heartbeat.outcome == Outcome::RateLimited && heartbeat.sent_at == heartbeat.due_at
+}
+
+/// A duration on the civil time line; all that a configuration can hold fits.
+pub fn delta(duration: Duration) -> TimeDelta {
+    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
+}
+
+fn push<T>(ring: &mut VecDeque<T>, item: T, bound: usize) {
+    if ring.len() == bound {
+        ring.pop_front();
+    }
+    ring.push_back(item);
+}

@@ -4,7 +4,11 @@
 //! durations seconds as numbers, what is empty is null. New keys may come; none goes without a new
 //! `version`.
 
+pub mod assemble;
+mod notes;
+
 use crate::heartbeat::{Evidence, Heartbeat, Outcome};
+pub use crate::journal::State;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -49,30 +53,6 @@ pub struct DaemonStatus {
     /// What else the user should know about the daemon.
     #[serde(default)]
     pub notes: Vec<String>,
-}
-
-/// The states of a model, in the order in which they are tried: the first that applies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// `enabled = false`.
-    Disabled,
-    /// Held by `warmctl pause`.
-    Paused,
-    /// Outside its hours and lead-in.
-    Idle,
-    /// A person must act.
-    Blocked,
-    /// The last three or more brought no answer.
-    Failing,
-    /// A boot is under way.
-    Booting,
-    /// The last answer is fresh.
-    Warm,
-    /// The last attempt brought no answer.
-    Cold,
-    /// None yet.
-    Unknown,
 }
 
 /// One model.

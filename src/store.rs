@@ -1,1 +1,184 @@
 //! SQLite: what outlives the process.
+//!
+//! Owns the state file: the journal of the last hours, written once a second; sums by hour and by
+//! day of what came before; what is known of each model, as of a checkpoint; events. A thread of
+//! its own holds the connection, so that nothing that decides ever waits for a disk. Refuses a
+//! file that isn't warmd's, or that another daemon has.
+
+mod calendar;
+mod error;
+mod event;
+mod file;
+mod fold;
+mod names;
+mod packed;
+mod queue;
+mod report;
+mod schema;
+mod summary;
+mod writer;
+
+pub use error::StoreError;
+pub use event::{Event, EventKind};
+pub use queue::Health;
+pub use report::Summaries;
+pub use summary::{SpentTimes, Summary};
+pub use writer::Recovered;
+
+use crate::config::value::ModelName;
+use crate::journal::Entry;
+use chrono::{DateTime, Utc};
+use queue::Queue;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+use tokio::sync::{oneshot, watch};
+use writer::{Command, Writer};
+
+/// The state file, open. To drop it writes what waits, once, and closes the file.
+#[derive(Debug)]
+pub struct Store {
+    queue: Arc<Queue>,
+    thread: Option<JoinHandle<()>>,
+    /// Never told anything; its sender goes with the thread.
+    alive: watch::Receiver<()>,
+}
+
+/// What [`Store::fold`] did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Folded {
+    /// Rows of the journal that became hours.
+    pub folded: u64,
+    /// Hours that became days.
+    pub rolled: u64,
+    /// Intervals, events and models that were dropped.
+    pub dropped: u64,
+}
+
+impl Store {
+    /// Opens the state file, made anew (folder 0700, file 0600) where there is none, and reads what
+    /// a restart goes on from. Blocks; another daemon is kept out until the store is dropped.
+    pub fn open(path: &Path, retention: Duration) -> Result<(Self, Recovered), StoreError> {
+        let (writer, recovered) = Writer::new(file::open(path)?, retention)?;
+        let queue = Arc::new(Queue::default());
+        let theirs = Arc::clone(&queue);
+        let (living, alive) = watch::channel(());
+        let thread = thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || {
+                let _living = living;
+                writer.run(&theirs);
+            })
+            .map_err(StoreError::io("start a thread for", path))?;
+        Ok((Self { queue, thread: Some(thread), alive }, recovered))
+    }
+
+    /// Adds an entry; it is in the file within a second. Never waits, never fails: see
+    /// [`Self::health`].
+    pub fn append(&self, entry: Entry) {
+        self.queue.append([entry]);
+    }
+
+    /// Adds entries that belong together: after a crash all of them are there, or none.
+    pub fn append_all(&self, entries: impl IntoIterator<Item = Entry>) {
+        self.queue.append(entries);
+    }
+
+    /// Writes what was appended so far.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        self.ask(Command::Flush).await
+    }
+
+    /// Saves what is known of each model after the entries appended so far. A restart goes on from
+    /// the latest checkpoint, so each that has had entries since the one before must be in it; one
+    /// that isn't keeps what was last saved of it, until the retention.
+    ///
+    /// The order is given when this is called, not when it is awaited: what is appended after the
+    /// call is not part of it.
+    pub fn checkpoint(
+        &self,
+        states: HashMap<ModelName, String>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send + use<> {
+        let (reply, answer) = oneshot::channel();
+        let ordered = self.queue.command(Command::Checkpoint(states, reply));
+        async move {
+            ordered?;
+            answer.await.unwrap_or(Err(StoreError::Stopped))
+        }
+    }
+
+    /// Sums up what is older than two or three hours by the hour, and than a week by the day, and
+    /// drops what is older than the retention: what the journal holds beyond the latest checkpoint
+    /// stays. In small steps, between which the journal is written.
+    pub async fn fold(&self, now: DateTime<Utc>) -> Result<Folded, StoreError> {
+        let mut done = Folded::default();
+        loop {
+            let step = self.ask(|reply| Command::Fold(now, reply)).await?;
+            done.folded += step.folded;
+            done.rolled += step.rolled;
+            done.dropped += step.dropped;
+            if step.last {
+                return Ok(done);
+            }
+        }
+    }
+
+    /// The sums of every model from `since` on, whatever was appended up to now included.
+    pub async fn summaries(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Result<Summaries, StoreError> {
+        self.ask(|reply| Command::Summaries { model: None, since, now, reply }).await
+    }
+
+    /// As [`Self::summaries`], of one model.
+    pub async fn summary(
+        &self,
+        model: ModelName,
+        since: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<Summaries, StoreError> {
+        self.ask(|reply| Command::Summaries { model: Some(model), since, now, reply }).await
+    }
+
+    /// The latest `limit` events since then, latest first; of one model, or of all.
+    pub async fn events(
+        &self,
+        model: Option<ModelName>,
+        since: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        self.ask(|reply| Command::Events { model, since, limit, reply }).await
+    }
+
+    /// How it is doing.
+    pub fn health(&self) -> Health {
+        self.queue.health()
+    }
+
+    /// Comes back when the store's thread has ended, which it never does on purpose while the store
+    /// is open: nothing is kept from then on.
+    pub async fn ended(&self) {
+        let mut alive = self.alive.clone();
+        while alive.changed().await.is_ok() {}
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Command,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.command(command(reply))?;
+        answer.await.unwrap_or(Err(StoreError::Stopped))
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.queue.close();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the store's thread panicked");
+        }
+    }
+}

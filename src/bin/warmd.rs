@@ -1,2 +1,7 @@
-//! warmd
-fn main() {}
+//! The daemon.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    warmd::daemon::cli::main()
+}

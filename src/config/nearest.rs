@@ -7,6 +7,11 @@ const BUDGET: u32 = 1_000_000;
 /// No word that is to be recognised is longer, in bytes.
 const LONGEST: usize = 64;
 
+/// The candidate nearest to `word`, if one is near.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    Speller::new().nearest(word, candidates)
+}
+
 /// Finds near words, until its budget is spent.
 #[derive(Debug)]
 pub(super) struct Speller {
@@ -16,6 +21,11 @@ pub(super) struct Speller {
 impl Speller {
     pub(super) fn new() -> Self {
         Self { left: BUDGET }
+    }
+
+    /// Whether something costlier than words alone may still be looked for; takes its cost off.
+    pub(super) fn afford(&mut self, comparisons: u32) -> bool {
+        self.left.checked_sub(comparisons).map(|left| self.left = left).is_some()
     }
 
     /// The candidate nearest to `word`, if one is near: up to a third of its letters may differ.
@@ -34,8 +44,9 @@ impl Speller {
             if candidate.len().abs_diff(word.len()) > LONGEST / 3 {
                 continue;
             }
-            let Some(left) = self.left.checked_sub(1) else { break };
-            self.left = left;
+            if !self.afford(1) {
+                break;
+            }
             let distance = strsim::osa_distance(&folded, &candidate.to_lowercase());
             if distance <= allowed && best.is_none_or(|(least, _)| distance < least) {
                 best = Some((distance, candidate));

@@ -210,12 +210,16 @@ fn problem(finding: Finding, file: &Arc<str>, masked: &str, lines: &mut Lines<'_
 
 /// A text for a message: in one line, and cut where it is long.
 pub(super) fn echo(text: &str) -> String {
-    let mut shown: String = text
-        .chars()
-        .take(ECHO_LIMIT)
-        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
-        .collect();
-    if text.chars().nth(ECHO_LIMIT).is_some() {
+    cut(text, ECHO_LIMIT)
+}
+
+/// The first characters of a text, those that control something escaped.
+pub(super) fn cut(text: &str, limit: usize) -> String {
+    let mut shown = String::new();
+    for c in text.chars().take(limit) {
+        if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    if text.chars().nth(limit).is_some() {
         shown.push('…');
     }
     shown

@@ -1,17 +1,27 @@
 //! What is wrong with a file as TOML, told in the words of somebody who writes a `warm.toml`.
 
 use super::mend::Mended;
-use super::report::{Finding, Report};
+use super::report::{Finding, Report, cut};
+use super::section::join;
 use super::twice;
 use super::value::parse_duration;
 use std::collections::HashMap;
 use std::ops::Range;
 use toml::de::Error;
 
+/// The longest name of a table in a key's path, in characters.
+const PATH_LIMIT: usize = 100;
+
 /// Tells what was mended, and what the parser found in the mended text.
 pub(super) fn tell(mended: &Mended, errors: &[Error], report: &mut Report<'_>) {
+    let source = Headers::new(mended.source());
     for mistake in mended.mistakes() {
-        let finding = Finding::error("", mistake.place.clone(), mistake.title.as_str());
+        let key = mended.source().get(mistake.place.clone()).unwrap_or_default();
+        let finding = Finding::error(
+            source.path(mistake.place.start, key),
+            mistake.place.clone(),
+            mistake.title.as_str(),
+        );
         report.add_in_source(match &mistake.help {
             Some(help) => finding.help(help.as_str()),
             None => finding,
@@ -19,6 +29,7 @@ pub(super) fn tell(mended: &Mended, errors: &[Error], report: &mut Report<'_>) {
     }
     let twice = |error: &Error| error.message().starts_with("duplicate key");
     let firsts = if errors.iter().any(twice) { twice::first_places(mended.text()) } else { HashMap::new() };
+    let headers = Headers::new(mended.text());
     let mut last = None;
     for error in errors {
         let span = error.span().unwrap_or_default();
@@ -27,33 +38,83 @@ pub(super) fn tell(mended: &Mended, errors: &[Error], report: &mut Report<'_>) {
             continue;
         }
         let finding = if twice(error) {
-            duplicate(span, firsts.get(&last.unwrap_or_default()), report)
+            duplicate(&headers, span.clone(), firsts.get(&span.start), report)
         } else {
             report.add_broken(&span);
-            told(error.message(), span, mended.text(), report)
+            told(error.message(), &headers, span, mended.text(), report)
         };
         report.add(finding);
     }
 }
 
-fn duplicate(span: Range<usize>, first: Option<&Range<usize>>, report: &Report<'_>) -> Finding {
+/// The lines that look like a `[table]`, to name the key that a mistake is about: the parser tells
+/// only its place.
+#[derive(Debug)]
+struct Headers<'a> {
+    /// Where each starts and ends, and its name.
+    lines: Vec<(Range<usize>, &'a str)>,
+}
+
+impl<'a> Headers<'a> {
+    fn new(text: &'a str) -> Self {
+        let mut lines = Vec::new();
+        let mut start = 0;
+        for line in text.split_inclusive('\n') {
+            if line.starts_with('[') {
+                let name =
+                    line.trim_matches(['[', ' ', '\t', '\r', '\n']).split(']').next().unwrap_or_default();
+                lines.push((start..start + line.len(), name));
+            }
+            start += line.len();
+        }
+        Self { lines }
+    }
+
+    /// A key's name from the top; the table's own where the key is in its header.
+    fn path(&self, offset: usize, key: &str) -> String {
+        let before = self.lines.partition_point(|(range, _)| range.start <= offset);
+        let header = before.checked_sub(1).map(|last| &self.lines[last]);
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        match header {
+            Some((range, table)) if range.contains(&offset) => cut(table, PATH_LIMIT),
+            Some((_, table)) if key.is_empty() || !key.chars().all(plain) => cut(table, PATH_LIMIT),
+            Some((_, table)) => join(&cut(table, PATH_LIMIT), key),
+            None if key.chars().all(plain) => join("", key),
+            None => String::new(),
+        }
+    }
+}
+
+fn duplicate(
+    headers: &Headers<'_>,
+    span: Range<usize>,
+    first: Option<&Range<usize>>,
+    report: &Report<'_>,
+) -> Finding {
     let key = report.echo(&span);
+    let path = headers.path(span.start, &key);
     match first {
         Some(first) => {
-            Finding::error(&*key, span, format!("`{key}` stands twice")).other(first.clone(), "first")
+            Finding::error(path, span, format!("`{key}` stands twice")).other(first.clone(), "first")
         }
-        None => Finding::error(&*key, span, format!("`{key}` is defined already, in another form")),
+        None => Finding::error(path, span, format!("`{key}` is defined already, in another form")),
     }
 }
 
 /// What the parser said, with what to write where that is plain.
-fn told(message: &str, span: Range<usize>, text: &str, report: &Report<'_>) -> Finding {
+fn told(
+    message: &str,
+    headers: &Headers<'_>,
+    span: Range<usize>,
+    text: &str,
+    report: &Report<'_>,
+) -> Finding {
     let line = text[..span.start].rfind('\n').map_or(0, |at| at + 1)..span.start;
     let key = text[line].split('=').next().unwrap_or_default().trim();
     let is_key =
         !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
     let key = if is_key { key } else { "" };
-    let error = |title: String| Finding::error(key, span.clone(), title);
+    let error = |title: String| Finding::error(headers.path(span.start, key), span.clone(), title);
     let wrong = report.echo(&span);
     let starts = |start| message.starts_with(start);
     if starts("string values must be quoted") && wrong.trim().is_empty() {

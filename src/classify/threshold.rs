@@ -1,0 +1,234 @@
+//! The learned boundary between warm waits and cold ones, per model: `cold_after = "auto"`.
+//!
+//! Waits fall into two heaps, a short one (the queue) and a long one (the boot), whose places differ
+//! by model and are not told by the provider. The boundary starts at 2.5 s and moves only on
+//! evidence: a stretch of the logarithmic scale that is nearly empty, with enough waits on both
+//! sides of it. A handful of stray waits inside the stretch, or a heap too small, move nothing.
+
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Where the boundary starts: between a warm answer from a busy shared queue (1.5 s) and the
+/// shortest boots that are told of (3 to 5 s).
+pub const START: Duration = Duration::from_millis(2_500);
+
+/// It never goes under this: below it, nobody would call a wait a boot.
+pub const FLOOR: Duration = Duration::from_millis(500);
+
+/// Waits shorter than this are all alike: the jitter of networks, not a heap of their own.
+const SHORTEST_S: f64 = 0.3;
+
+/// Bins per doubling of the wait.
+const BINS_PER_OCTAVE: f64 = 8.0;
+
+/// From [`SHORTEST_S`] to an hour (13.6 octaves).
+const BINS: usize = 110;
+
+/// Waits on either side before a gap counts.
+const ENOUGH: u32 = 15;
+
+/// A gap is at least this wide, in bins: waits up to 1.5 s and boots from 3 s on are an octave
+/// apart, less a bin at each end for where the bins lie.
+const GAP_BINS: usize = 6;
+
+/// At most one in this many of the smaller heap's waits may lie inside the gap.
+const STRAY_SHARE: u32 = 10;
+
+/// A bin that reaches this count halves all of them, so that a change of the model shows in time.
+const FULL: u32 = 4_096;
+
+/// How many waits make a lone heap that the boundary must not cut.
+const ENOUGH_ALONE: u32 = 6;
+
+/// A lone heap spans at most this much: two octaves.
+const HEAP_BINS: usize = 16;
+
+/// What was learned of a model's waits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Threshold {
+    boundary: Duration,
+    bins: Vec<u32>,
+}
+
+impl Default for Threshold {
+    fn default() -> Self {
+        Self { boundary: START, bins: Vec::new() }
+    }
+}
+
+impl Threshold {
+    /// The boundary: a wait beyond it is a boot.
+    pub fn boundary(&self) -> Duration {
+        self.boundary
+    }
+
+    /// Learns one wait.
+    pub fn learn(&mut self, wait: Duration) {
+        let bin = bin_of(wait);
+        if self.bins.len() <= bin {
+            self.bins.resize(bin + 1, 0);
+        }
+        self.bins[bin] += 1;
+        if self.bins[bin] >= FULL {
+            for count in &mut self.bins {
+                *count /= 2;
+            }
+        }
+        if let Some(edge) = self.widest_gap().or_else(|| self.below_lone_heap()) {
+            self.boundary = Duration::from_secs_f64(edge.max(FLOOR.as_secs_f64()));
+        }
+    }
+
+    /// The middle, in seconds, of the widest nearly empty stretch between two heaps.
+    fn widest_gap(&self) -> Option<f64> {
+        let mut best: Option<(usize, usize)> = None;
+        let total: u32 = self.bins.iter().sum();
+        let mut below = 0;
+        for from in 0..self.bins.len() {
+            // `from` is the first bin of the gap, `below` what lies under it.
+            let mut inside = 0;
+            if below >= ENOUGH {
+                for to in from..self.bins.len() {
+                    inside += self.bins[to];
+                    let above = total - below - inside;
+                    if above < ENOUGH || inside * STRAY_SHARE > below.min(above) {
+                        break;
+                    }
+                    let width = to + 1 - from;
+                    if width >= GAP_BINS && best.is_none_or(|(start, end)| width > end - start) {
+                        best = Some((from, to + 1));
+                    }
+                }
+            }
+            below += self.bins[from];
+        }
+        best.map(|(from, to)| edge_of(f64::midpoint(from as f64, to as f64)))
+    }
+
+    /// A heap that the boundary cuts, most of it beyond, with nothing under it: a model that is
+    /// always cold, with boots on both sides of the boundary. The edge under it, in seconds.
+    fn below_lone_heap(&self) -> Option<f64> {
+        let total: u32 = self.bins.iter().sum();
+        let stray = total / STRAY_SHARE;
+        let first = rank(self.bins.iter(), stray)?;
+        let last = self.bins.len() - 1 - rank(self.bins.iter().rev(), stray)?;
+        let cut = bin_of(self.boundary);
+        let beyond: u32 = self.bins.iter().skip(cut).sum();
+        let lone = total >= ENOUGH_ALONE && last - first <= HEAP_BINS && first >= GAP_BINS;
+        let cuts_it = first <= cut && cut <= last && beyond * 2 > total;
+        // Half the least gap under the heap is left as room for its shorter waits to come.
+        (lone && cuts_it).then(|| edge_of((first - GAP_BINS / 2) as f64))
+    }
+}
+
+/// The first bin in which more than `stray` waits have been passed.
+fn rank<'a>(bins: impl Iterator<Item = &'a u32>, stray: u32) -> Option<usize> {
+    let mut passed = 0;
+    for (bin, count) in bins.enumerate() {
+        passed += count;
+        if passed > stray {
+            return Some(bin);
+        }
+    }
+    None
+}
+
+fn bin_of(wait: Duration) -> usize {
+    let octaves = (wait.as_secs_f64().max(SHORTEST_S) / SHORTEST_S).log2();
+    ((octaves * BINS_PER_OCTAVE) as usize).min(BINS - 1)
+}
+
+/// The lower edge of a bin, in seconds.
+fn edge_of(bin: f64) -> f64 {
+    SHORTEST_S * (bin / BINS_PER_OCTAVE).exp2()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn learned(waits: impl IntoIterator<Item = f64>) -> f64 {
+        let mut threshold = Threshold::default();
+        for wait in waits {
+            threshold.learn(Duration::from_secs_f64(wait));
+        }
+        threshold.boundary().as_secs_f64()
+    }
+
+    /// `n` waits spread evenly over `from..to` on the logarithmic scale.
+    fn spread(n: usize, from: f64, to: f64) -> impl Iterator<Item = f64> {
+        (0..n).map(move |k| from * (to / from).powf(k as f64 / (n - 1) as f64))
+    }
+
+    #[test]
+    fn starts_at_two_and_a_half_seconds_and_stays_there_on_one_heap() {
+        assert_eq!(learned([]), 2.5);
+        assert_eq!(learned(spread(500, 0.01, 0.4)), 2.5);
+        assert_eq!(learned(spread(500, 8.0, 40.0)), 2.5);
+    }
+
+    #[test]
+    fn a_fast_model_with_short_boots_is_told_apart_after_twenty_of_each() {
+        let waits = spread(20, 0.01, 0.1).zip(spread(20, 0.95, 1.05)).flat_map(|(warm, cold)| [warm, cold]);
+        let boundary = learned(waits);
+        assert!((0.5..0.95).contains(&boundary), "{boundary}");
+    }
+
+    #[test]
+    fn warm_waits_up_to_one_and_a_half_and_boots_from_three_seconds_on_are_told_apart() {
+        for cold in [20, 40, 400] {
+            let boundary = learned(spread(400, 0.05, 1.5).chain(spread(cold, 3.0, 30.0)));
+            assert!((1.5..3.0).contains(&boundary), "{cold}: {boundary}");
+        }
+    }
+
+    #[test]
+    fn a_handful_of_outliers_moves_nothing() {
+        assert_eq!(learned(spread(300, 0.05, 0.4).chain(spread(5, 60.0, 90.0))), 2.5);
+        let clean = learned(spread(300, 0.05, 0.4).chain(spread(60, 8.0, 20.0)));
+        let stray = learned(spread(300, 0.05, 0.4).chain(spread(60, 8.0, 20.0)).chain(spread(5, 1.8, 2.2)));
+        assert!((0.4..8.0).contains(&clean) && (0.4..8.0).contains(&stray), "{clean} {stray}");
+    }
+
+    #[test]
+    fn an_always_cold_model_is_not_cut_in_two() {
+        let boundary = learned(spread(30, 2.0, 5.0));
+        assert!(boundary < 2.0, "{boundary}");
+    }
+
+    #[test]
+    fn a_slow_queue_that_is_mostly_under_the_boundary_is_left_alone() {
+        assert_eq!(learned(spread(100, 0.9, 2.9)), 2.5);
+    }
+
+    #[test]
+    fn it_survives_a_restart() {
+        let mut threshold = Threshold::default();
+        for wait in spread(40, 0.05, 0.1).chain(spread(40, 1.0, 1.1)) {
+            threshold.learn(Duration::from_secs_f64(wait));
+        }
+        let json = serde_json::to_string(&threshold).unwrap();
+        assert_eq!(serde_json::from_str::<Threshold>(&json).unwrap(), threshold);
+    }
+
+    proptest! {
+        #[test]
+        fn never_under_the_floor_and_never_a_panic(
+            waits in prop::collection::vec(0.0f64..5000.0, 0..300),
+        ) {
+            let boundary = learned(waits);
+            prop_assert!(boundary >= 0.5);
+        }
+
+        #[test]
+        fn any_two_heaps_an_octave_apart_are_told_apart(
+            warm in 0.05f64..3.0, spread_of in 1.0f64..2.0, ratio in 2.2f64..50.0, seed in 20usize..60,
+        ) {
+            let boot = (warm * spread_of * ratio).max(0.8);
+            let boundary = learned(spread(200, warm, warm * spread_of).chain(spread(seed, boot, boot * 1.5)));
+            prop_assert!(boundary > warm * spread_of || boundary == 0.5, "{boundary}");
+            prop_assert!(boundary < boot, "{boundary} {boot}");
+        }
+    }
+}

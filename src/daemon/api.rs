@@ -1,0 +1,227 @@
+//! The daemon's HTTP API: all of it on the Unix socket, reads alone on TCP.
+
+use super::command::{Command, Handle, Refusal, Stopping};
+use super::reload::{Outcome as ReloadOutcome, Reloader};
+use crate::clock;
+use crate::config::value::parse_duration;
+use crate::state::delta;
+use crate::status::assemble::assemble;
+use crate::status::{self, LastHeartbeat, Snapshot};
+use crate::store::{Store, StoreError};
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The span of a report that names none.
+const SINCE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// No request says more than this, in bytes.
+const BODY_LIMIT: usize = 16 * 1024;
+
+/// What the routes reach.
+#[derive(Debug, Clone)]
+pub struct Api {
+    /// The engine.
+    pub engine: Handle,
+    /// The sums.
+    pub store: Arc<Store>,
+    /// The file.
+    pub reloader: Reloader,
+}
+
+/// What anyone may ask: reads.
+pub fn reads(api: Api) -> Router {
+    routes().fallback(not_found).method_not_allowed_fallback(not_allowed).with_state(api)
+}
+
+/// What whoever may open the socket may ask: everything.
+pub fn everything(api: Api) -> Router {
+    routes()
+        .route("/v1/models/{name}/heartbeat", post(beat))
+        .route("/v1/models/{name}/pause", post(pause))
+        .route("/v1/models/{name}/resume", post(resume))
+        .route("/v1/reload", post(reload))
+        .fallback(not_found)
+        .method_not_allowed_fallback(not_allowed)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .with_state(api)
+}
+
+fn routes() -> Router<Api> {
+    Router::new().route("/v1/status", get(all)).route("/v1/models/{name}", get(one))
+}
+
+/// Why a request was not answered as asked: `application/problem+json`.
+#[derive(Debug)]
+struct Problem {
+    status: StatusCode,
+    title: &'static str,
+    detail: String,
+    more: Option<Value>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, title: &'static str, detail: impl ToString) -> Self {
+        Self { status, title, detail: detail.to_string(), more: None }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut body = json!({
+            "type": "about:blank",
+            "title": self.title,
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+        });
+        if let (Some(body), Some(Value::Object(more))) = (body.as_object_mut(), self.more) {
+            body.extend(more);
+        }
+        (self.status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+    }
+}
+
+impl From<Stopping> for Problem {
+    fn from(stopping: Stopping) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", stopping)
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the state file can't be read", error)
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::UnknownModel { .. } => Self::new(StatusCode::NOT_FOUND, "unknown model", refusal),
+            Refusal::Unequipped { .. } => Self::new(StatusCode::CONFLICT, "no heartbeat possible", refusal),
+            Refusal::GivenUp(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "given up", refusal),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Span {
+    since: Option<String>,
+}
+
+impl Span {
+    /// The instant that the report begins at: `24h` ago, or an RFC 3339 time.
+    fn start(&self, now: DateTime<Utc>) -> Result<DateTime<Utc>, Problem> {
+        let ago = |length: Duration| now.checked_sub_signed(delta(length)).unwrap_or(DateTime::UNIX_EPOCH);
+        let Some(text) = &self.since else { return Ok(ago(SINCE)) };
+        if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+            return Ok(at.to_utc().min(now));
+        }
+        parse_duration(text).map(ago).map_err(|error| {
+            let detail = format!("since={text:?}: {error}; or an RFC 3339 time");
+            Problem::new(StatusCode::BAD_REQUEST, "bad span", detail)
+        })
+    }
+}
+
+async fn all(State(api): State<Api>, Query(span): Query<Span>) -> Result<Json<Snapshot>, Problem> {
+    snapshot(&api, &span).await.map(Json)
+}
+
+async fn one(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    Query(span): Query<Span>,
+) -> Result<Json<Snapshot>, Problem> {
+    let mut snapshot = snapshot(&api, &span).await?;
+    if !snapshot.models.iter().any(|model| model.name == name) {
+        let names = snapshot.models.iter().map(|model| model.name.as_str());
+        let nearest = crate::config::nearest::nearest(&name, names).map(str::to_owned);
+        return Err(Refusal::UnknownModel { name, nearest }.into());
+    }
+    snapshot.models.retain(|model| model.name == name);
+    Ok(Json(snapshot))
+}
+
+/// The one Snapshot. What the engine knows is asked first: all that it has seen by then has been
+/// handed to the store before the store is asked.
+async fn snapshot(api: &Api, span: &Span) -> Result<Snapshot, Problem> {
+    let since = span.start(clock::now())?;
+    let live = api.engine.ask(Command::Live).await?;
+    let sums = api.store.summaries(since, live.at).await?;
+    Ok(assemble(&live, &sums))
+}
+
+async fn beat(State(api): State<Api>, Path(name): Path<String>) -> Result<Json<Value>, Problem> {
+    let heartbeat = api.engine.ask(|reply| Command::Beat(name.clone(), reply)).await??;
+    Ok(Json(json!({
+        "version": status::VERSION,
+        "model": name,
+        "heartbeat": LastHeartbeat::from(&heartbeat),
+    })))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PauseRequest {
+    r#for: Option<String>,
+}
+
+async fn pause(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    body: Bytes,
+) -> Result<Json<Value>, Problem> {
+    let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST, "bad pause", detail);
+    let request: PauseRequest = if body.is_empty() {
+        PauseRequest::default()
+    } else {
+        serde_json::from_slice(&body)
+            .map_err(|error| bad(format!("the body is not {{\"for\": \"2h\"}} or empty: {error}")))?
+    };
+    let length = match &request.r#for {
+        Some(text) => Some(parse_duration(text).map_err(|error| bad(format!("for={text:?}: {error}")))?),
+        None => None,
+    };
+    let until = api.engine.ask(|reply| Command::Pause(name.clone(), length, reply)).await??;
+    Ok(Json(json!({
+        "version": status::VERSION,
+        "model": name,
+        "paused_until": until.map(status::rfc3339_millis),
+    })))
+}
+
+async fn resume(State(api): State<Api>, Path(name): Path<String>) -> Result<Json<Value>, Problem> {
+    api.engine.ask(|reply| Command::Resume(name.clone(), reply)).await??;
+    Ok(Json(json!({ "version": status::VERSION, "model": name })))
+}
+
+async fn reload(State(api): State<Api>) -> Result<Json<Value>, Problem> {
+    match api.reloader.reload().await? {
+        ReloadOutcome::Loaded { changes, warnings } => Ok(Json(json!({
+            "version": status::VERSION,
+            "ok": true,
+            "changes": changes,
+            "warnings": warnings,
+        }))),
+        ReloadOutcome::Refused { summary, rendered, problems } => Err(Problem {
+            more: Some(json!({ "problems": problems, "rendered": rendered })),
+            ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "the configuration is not valid", summary)
+        }),
+    }
+}
+
+async fn not_found() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "not found", "there is no such path here")
+}
+
+async fn not_allowed() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed", "the path takes another method")
+}

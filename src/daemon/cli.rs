@@ -1,0 +1,92 @@
+//! `warmd`'s command line.
+
+use super::{Daemon, configuration, demo, logs};
+use crate::config;
+use crate::config::env::Env;
+use crate::config::value::parse_duration;
+use crate::daemon::configuration::ConfigurationError;
+use crate::hours::zone::Zones;
+use crate::store::StoreError;
+use clap::Parser;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// The configuration, or the state file, is not one that can be run: `EX_CONFIG`.
+const BAD_CONFIGURATION: u8 = 78;
+
+/// Keeps hosted models warm in the hours when people use them, and measures whether it works.
+#[derive(Debug, Parser)]
+#[command(name = "warmd", version)]
+pub struct Args {
+    /// The configuration [default: $WARMD_CONFIG, ./warm.toml, /etc/warmd/warm.toml]
+    #[arg(long, value_name = "PATH")]
+    pub config: Option<PathBuf>,
+    /// Run on an embedded stand-in for Replicate and Cog, with a live status: needs nothing
+    #[arg(long)]
+    pub demo: bool,
+    /// End the demo after this long
+    #[arg(long = "for", value_name = "DURATION", requires = "demo", value_parser = parse_duration)]
+    pub length: Option<Duration>,
+    /// How the log is written
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub log_format: logs::Format,
+    /// Log more: each heartbeat; twice: everything
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Log warnings and errors alone
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+/// The program.
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    // The demo shows its own picture: the log would tear it.
+    let quiet = args.quiet || (args.demo && args.verbose == 0);
+    if let Err(error) = logs::start(args.log_format, args.verbose, quiet) {
+        return failed(&error, 1);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&anyhow::Error::new(error).context("can't start the runtime"), 1),
+    };
+    let result =
+        if args.demo { runtime.block_on(demo::run(args.length)) } else { runtime.block_on(run(&args)) };
+    // What may still block in the background must not hold the exit up.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let code = exit_code(&error);
+            failed(&error, code)
+        }
+    }
+}
+
+async fn run(args: &Args) -> anyhow::Result<()> {
+    let env = Env::process();
+    let path = config::find(args.config.as_deref(), &env);
+    let configuration = configuration::read(&path, &env, &Zones::system())?;
+    for warning in &configuration.warnings {
+        tracing::warn!("{warning}");
+    }
+    Daemon::start(configuration, env).await?.wait().await
+}
+
+fn exit_code(error: &anyhow::Error) -> u8 {
+    let bad_state = error.downcast_ref::<StoreError>().is_some_and(StoreError::is_misconfiguration);
+    if bad_state || error.downcast_ref::<ConfigurationError>().is_some() { BAD_CONFIGURATION } else { 1 }
+}
+
+fn failed(error: &anyhow::Error, code: u8) -> ExitCode {
+    let mut stderr = std::io::stderr().lock();
+    let told = match error.downcast_ref::<ConfigurationError>() {
+        Some(ConfigurationError::Problems(problems)) => problems.render(stderr.is_terminal(), 100),
+        Some(ConfigurationError::Token { .. }) | None => format!("warmd: {error:#}\n"),
+    };
+    // There is nowhere left to tell that standard error is closed.
+    let _ = stderr.write_all(told.as_bytes());
+    ExitCode::from(code)
+}

@@ -1,0 +1,87 @@
+//! What others may ask of the engine, and how they ask it.
+
+use super::configuration::Configuration;
+use crate::heartbeat::Heartbeat;
+use crate::hours::zone::Zones;
+use crate::status::assemble::LiveStatus;
+use chrono::{DateTime, Utc};
+use std::time::Duration;
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot};
+
+/// How many commands may wait; whoever sends one more waits too.
+const QUEUE: usize = 64;
+
+/// A command, and where its answer goes.
+#[derive(Debug)]
+pub enum Command {
+    /// What is known now.
+    Live(oneshot::Sender<LiveStatus>),
+    /// One heartbeat now, or the one in flight.
+    Beat(String, oneshot::Sender<Result<Heartbeat, Refusal>>),
+    /// Hold a model's heartbeats, for that long.
+    Pause(String, Option<Duration>, oneshot::Sender<Result<Option<DateTime<Utc>>, Refusal>>),
+    /// Free them.
+    Resume(String, oneshot::Sender<Result<(), Refusal>>),
+    /// Run by another configuration from now on; answers what changed, a line each.
+    Load(Box<Configuration>, oneshot::Sender<Vec<String>>),
+    /// The file as it is now can't be run: say so, and go on.
+    LoadFailed(String),
+    /// The system's zones have changed.
+    Rezone(Zones),
+    /// Fold the journal: calendar work.
+    Fold,
+}
+
+/// Why the engine won't.
+#[derive(Debug, Clone, Error, PartialEq, Eq)]
+pub enum Refusal {
+    /// No such model.
+    #[error("no model is called `{name}`{}", .nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default())]
+    UnknownModel {
+        /// As asked for.
+        name: String,
+        /// The nearest right one.
+        nearest: Option<String>,
+    },
+    /// It can't be sent a heartbeat.
+    #[error("`{name}` can't be sent a heartbeat: {reason}")]
+    Unequipped {
+        /// Its name.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// Its entry was changed or removed, or the daemon stops, while its heartbeat was in flight.
+    #[error("the heartbeat of `{0}` was given up: the daemon stops, or the model's entry changed")]
+    GivenUp(String),
+}
+
+/// The engine is gone: the daemon is stopping.
+#[derive(Debug, Clone, Copy, Error, PartialEq, Eq)]
+#[error("the daemon is stopping")]
+pub struct Stopping;
+
+/// The way to the engine.
+#[derive(Debug, Clone)]
+pub struct Handle(mpsc::Sender<Command>);
+
+impl Handle {
+    /// A way, and its other end.
+    pub fn new() -> (Self, mpsc::Receiver<Command>) {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        (Self(sender), receiver)
+    }
+
+    /// Sends a command that has no answer.
+    pub async fn tell(&self, command: Command) -> Result<(), Stopping> {
+        self.0.send(command).await.map_err(|_| Stopping)
+    }
+
+    /// Sends a command and waits for its answer.
+    pub async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Stopping> {
+        let (sender, receiver) = oneshot::channel();
+        self.tell(command(sender)).await?;
+        receiver.await.map_err(|_| Stopping)
+    }
+}

@@ -1,0 +1,222 @@
+//! Taking up a configuration: at the start and at every reload, swapped whole.
+//!
+//! A model whose interval did not change keeps its rhythm; one whose reference changed starts anew;
+//! what is known of a removed one sleeps until it comes back.
+
+use super::slot::Slot;
+use super::{Engine, clock};
+use crate::config::value::ModelName;
+use crate::config::{Config, Model};
+use crate::daemon::account::Account;
+use crate::daemon::configuration::Configuration;
+use crate::heartbeat::Rejection;
+use crate::hours::zone::Zones;
+use crate::journal::{Entry, What};
+use crate::provider::Provider;
+use crate::state::digest;
+use chrono::{DateTime, Utc};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+impl Engine {
+    /// Runs by `configuration` from now on; tells what changed, a line each.
+    pub(super) fn load(&mut self, configuration: Configuration, starting: bool) -> Vec<String> {
+        let now = clock::now();
+        let changes: Vec<String> = Vec::new();
+        let before = std::mem::replace(&mut self.running, configuration);
+        self.config_error = None;
+        self.load_accounts();
+        let mut slots = std::mem::take(&mut self.slots);
+        let new = self.running.clone();
+        for model in &new.config.models {
+            let old = slots.remove(&model.name);
+            let added = old.is_none();
+            let (slot, wants) = match old {
+                Some(old) => self.change(old, model, &before, now),
+                None => (self.add(model, starting, now), true),
+            };
+            self.slots.insert(model.name.clone(), slot);
+            if added {
+                self.settle(&model.name, starting, now);
+            }
+            self.aim(model, now);
+            if wants || self.slots.get(&model.name).is_some_and(|slot| slot.known.block.is_some()) {
+                self.want(&model.name, now);
+            }
+        }
+        for (name, slot) in slots {
+            self.retire(name, slot, now);
+        }
+        self.restore_blocks();
+        let instant = clock::instant();
+        for account in self.accounts.values_mut() {
+            account.look_now(instant);
+        }
+        self.look_at_all();
+        self.apply_holds();
+        changes
+    }
+
+    /// Takes up new zones: the same windows, at other instants perhaps.
+    pub(super) fn rezone(&mut self, zones: Zones) {
+        let now = clock::now();
+        let mut config = Config::clone(&self.running.config);
+        for model in &mut config.models {
+            let mut rezoned = Model::clone(model);
+            match model.hours.rezone(&zones) {
+                Ok(hours) => rezoned.hours = hours,
+                Err(error) => {
+                    tracing::warn!(model = model.name.as_str(), "keeps its zone as it was: {error}");
+                    continue;
+                }
+            }
+            *model = Arc::new(rezoned);
+            let entries =
+                self.slots.get(&model.name).map(|slot| digest::unvouched(&slot.known, &slot.model, now));
+            self.account_up_to(&model.name, entries.unwrap_or_default(), now);
+            if let Some(slot) = self.slots.get_mut(&model.name) {
+                slot.model = model.clone();
+            }
+        }
+        self.running.config = Arc::new(config);
+        self.running.zones = zones;
+        tracing::info!(
+            tzdata = self.running.zones.describe(),
+            "the time zones have changed; windows are worked out anew"
+        );
+        self.look_at_all();
+    }
+
+    /// Accounts that are still there keep their pace; new ones begin.
+    fn load_accounts(&mut self) {
+        let limit = self.running.config.replicate.creates_per_minute;
+        let of_replicate = self.running.config.models.iter().filter(|model| model.target.is_replicate());
+        let named: HashSet<_> =
+            of_replicate.filter_map(|model| self.running.tokens.get(&model.name)).cloned().collect();
+        self.accounts.retain(|token, _| named.contains(token));
+        for token in named {
+            self.accounts.entry(token).or_insert_with(|| Account::new(limit)).pace.reconfigure(limit);
+        }
+    }
+
+    fn add(&mut self, model: &Arc<Model>, starting: bool, now: DateTime<Utc>) -> Slot {
+        let known = self.dormant.remove(&model.name).unwrap_or_default();
+        let mut slot = Slot::new(model.clone(), None, known);
+        if starting {
+            // What the process before this one was told of its state is no longer so.
+            slot.known.state = slot.known.state.filter(|(_, since)| *since <= now);
+        }
+        self.equip(&mut slot, None);
+        slot
+    }
+
+    /// A model that was there before: keeps what it can. True where one is wanted at once.
+    fn change(
+        &mut self,
+        mut slot: Slot,
+        model: &Arc<Model>,
+        before: &Configuration,
+        now: DateTime<Utc>,
+    ) -> (Slot, bool) {
+        let old = std::mem::replace(&mut slot.model, model.clone());
+        if old.hours != model.hours {
+            for entry in digest::unvouched(&slot.known, &old, now).into_iter().chain([tracked(model, now)]) {
+                slot.known.apply(&entry);
+                self.store.append(entry);
+            }
+        }
+        let re_aimed = old.target != model.target;
+        if re_aimed {
+            slot.flight = None;
+        }
+        let was_held = !old.enabled || !slot.plan.active;
+        if old.interval != model.interval {
+            slot.cursor.dealt = now;
+        }
+        self.equip(&mut slot, Some((&old, before)));
+        (slot, re_aimed || was_held)
+    }
+
+    /// Gives a slot its provider, and its account; keeps the provider, with what it has looked up,
+    /// where all that it was made from is the same.
+    fn equip(&self, slot: &mut Slot, old: Option<(&Arc<Model>, &Configuration)>) {
+        let model = &slot.model;
+        let token = self.running.tokens.get(&model.name).cloned();
+        let same = old.is_some_and(|(old, before)| {
+            old.target == model.target
+                && old.input == model.input
+                && old.probe == model.probe
+                && old.timeout == model.timeout
+                && before.tokens.get(&model.name) == token.as_ref()
+                && before.config.replicate.base_url == self.running.config.replicate.base_url
+        });
+        slot.account = token.clone().filter(|_| model.target.is_replicate());
+        if same && slot.provider.is_some() {
+            return;
+        }
+        let equipped = token.is_some() || !self.running.tokenless.contains_key(&model.name);
+        slot.provider = equipped.then(|| {
+            Arc::new(Provider::new(model, &self.running.config.replicate, token, self.client.clone()))
+        });
+    }
+
+    /// Accounts for the hours up to now of a model that comes (back): while the daemon was down,
+    /// they were spent unknown; while the model was not in the file, there were none.
+    fn settle(&mut self, name: &ModelName, starting: bool, now: DateTime<Utc>) {
+        let Some(slot) = self.slots.get(name) else { return };
+        let entries = if starting { digest::unvouched(&slot.known, &slot.model, now) } else { Vec::new() };
+        self.account_up_to(name, entries, now);
+    }
+
+    fn account_up_to(&mut self, name: &ModelName, entries: Vec<Entry>, now: DateTime<Utc>) {
+        let Some(model) = self.slots.get(name).map(|slot| slot.model.clone()) else { return };
+        for entry in entries {
+            self.record(entry);
+        }
+        self.record(tracked(&model, now));
+    }
+
+    /// Forgets what was learned of another reference than the one that is kept warm now.
+    fn aim(&mut self, model: &Arc<Model>, now: DateTime<Utc>) {
+        let at = format!("{} {}", model.target.kind(), model.target);
+        let aimed = self.slots.get(&model.name).and_then(|slot| slot.known.aimed.as_ref());
+        if aimed != Some(&at) {
+            self.record(Entry { model: model.name.clone(), at: now, what: What::Aimed { at } });
+        }
+    }
+
+    fn retire(&mut self, name: ModelName, mut slot: Slot, now: DateTime<Utc>) {
+        if let Some(key) = slot.timer.take() {
+            self.timers.try_remove(&key);
+        }
+        for entry in digest::unvouched(&slot.known, &slot.model, now) {
+            slot.known.apply(&entry);
+            self.store.append(entry);
+        }
+        slot.known.accounted_to = None;
+        self.dormant.insert(name, slot.known);
+    }
+
+    /// An account that was blocked when the process before this one ended still is: one heartbeat
+    /// looks again, not one of each model.
+    fn restore_blocks(&mut self) {
+        let instant = clock::instant();
+        let mut errors = HashMap::new();
+        for slot in self.slots.values() {
+            if let (Some(token), Some(block)) = (&slot.account, &slot.known.block)
+                && matches!(block.rejection, Rejection::Token | Rejection::Credit)
+            {
+                errors.insert(token.clone(), block.error.clone());
+            }
+        }
+        for (token, error) in errors {
+            if let Some(account) = self.accounts.get_mut(&token) {
+                account.block(error, instant);
+            }
+        }
+    }
+}
+
+fn tracked(model: &Model, now: DateTime<Utc>) -> Entry {
+    Entry { model: model.name.clone(), at: now, what: What::Tracked }
+}

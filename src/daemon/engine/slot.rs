@@ -1,0 +1,102 @@
+//! One model in the engine: what is known of it, its timer, its heartbeat in flight.
+
+use super::super::account::Demand;
+use super::ModelName;
+use crate::clock;
+use crate::config::Model;
+use crate::config::value::Token;
+use crate::heartbeat::{Heartbeat, Phase};
+use crate::journal::State;
+use crate::provider::Provider;
+use crate::schedule::{self, Cursor, Plan};
+use crate::state::standing::standing;
+use crate::state::{Held, InFlight, Known, Live};
+use chrono::{DateTime, Utc};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{oneshot, watch};
+use tokio::task::AbortHandle;
+use tokio_util::time::{DelayQueue, delay_queue};
+
+use super::super::command::Refusal;
+
+/// One model in the engine.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) model: Arc<Model>,
+    /// The account whose creates its heartbeats are; none for Cog.
+    pub(super) account: Option<Token>,
+    /// None where a disabled model's token is missing.
+    pub(super) provider: Option<Arc<Provider>>,
+    pub(super) known: Known,
+    pub(super) held: Option<Held>,
+    pub(super) flight: Option<Flight>,
+    pub(super) cursor: Cursor,
+    pub(super) plan: Plan,
+    pub(super) timer: Option<delay_queue::Key>,
+}
+
+/// A heartbeat in flight, and who waits for it.
+#[derive(Debug)]
+pub(super) struct Flight {
+    pub(super) number: u64,
+    pub(super) handle: AbortHandle,
+    pub(super) phase: watch::Receiver<Phase>,
+    pub(super) in_flight: InFlight,
+    pub(super) waiters: Vec<oneshot::Sender<Result<Heartbeat, Refusal>>>,
+}
+
+impl Slot {
+    pub(super) fn new(model: Arc<Model>, account: Option<Token>, known: Known) -> Self {
+        let cursor = Cursor { dealt: clock::now(), wanted: None };
+        let plan = Plan { active: false, due: None, look_again_at: None };
+        Self { model, account, provider: None, known, held: None, flight: None, cursor, plan, timer: None }
+    }
+
+    /// Plans anew. A heartbeat wanted at once is not wanted any more outside of what is active.
+    pub(super) fn replan(&mut self, now: DateTime<Utc>) -> Plan {
+        self.plan = schedule::plan(&self.model, &self.known, &self.live(), &self.cursor, now);
+        if !self.plan.active {
+            self.cursor.wanted = None;
+        }
+        self.plan
+    }
+
+    pub(super) fn standing(&self, now: DateTime<Utc>) -> (State, Option<String>) {
+        standing(&self.model, &self.known, &self.live(), self.plan.active, now)
+    }
+
+    /// What the model asks of its account; nothing while it is not to be kept warm.
+    pub(super) fn demand(&self, now: DateTime<Utc>) -> Demand {
+        let wants = self.model.enabled && self.plan.active && !self.known.paused(now);
+        let per_minute = 60.0 / self.model.interval.as_secs_f64();
+        Demand { model: self.model.name.clone(), per_minute: wants.then_some(per_minute) }
+    }
+
+    pub(super) fn arm(&mut self, timers: &mut DelayQueue<ModelName>, wait: Duration) {
+        match &self.timer {
+            Some(key) => timers.reset(key, wait),
+            None => self.timer = Some(timers.insert(self.model.name.clone(), wait)),
+        }
+    }
+
+    /// The flight is over: who waits for it.
+    pub(super) fn take_waiters(&mut self) -> Vec<oneshot::Sender<Result<Heartbeat, Refusal>>> {
+        let flight = self.flight.take();
+        flight.map(|mut flight| std::mem::take(&mut flight.waiters)).unwrap_or_default()
+    }
+
+    fn live(&self) -> Live {
+        let in_flight =
+            self.flight.as_ref().map(|flight| InFlight { phase: *flight.phase.borrow(), ..flight.in_flight });
+        Live { in_flight, held: self.held.clone() }
+    }
+}
+
+impl Drop for Flight {
+    /// A flight that nobody waits for any more is ended: its entry was removed or re-aimed. One
+    /// that has landed has nothing left to end.
+    fn drop(&mut self) {
+        self.handle.abort();
+    }
+}

@@ -1,0 +1,51 @@
+//! The daemon's tasks: each is named, owned here, and joined. When one ends before its time, the
+//! daemon says which, and ends with an error for its service manager to restart it.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::time::Duration;
+use tokio::task::{Id, JoinSet};
+
+/// A set of named tasks.
+#[derive(Debug, Default)]
+pub struct Tasks {
+    set: JoinSet<anyhow::Result<()>>,
+    names: HashMap<Id, &'static str>,
+}
+
+impl Tasks {
+    /// Starts one.
+    pub fn start<F>(&mut self, name: &'static str, task: F)
+    where
+        F: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        let handle = self.set.spawn(task);
+        self.names.insert(handle.id(), name);
+    }
+
+    /// Waits for the next one to end; none when all have.
+    pub async fn next_ended(&mut self) -> Option<(&'static str, anyhow::Result<()>)> {
+        let (id, result) = match self.set.join_next_with_id().await? {
+            Ok((id, result)) => (id, result),
+            Err(error) => (error.id(), Err(anyhow::anyhow!("it panicked: {error}"))),
+        };
+        Some((self.names.remove(&id).unwrap_or("unnamed"), result))
+    }
+
+    /// Waits for all to end, for at most `grace`; says which did not, and ends them.
+    pub async fn join_all(mut self, grace: Duration) {
+        let all = async {
+            while let Some((name, result)) = self.next_ended().await {
+                if let Err(error) = result {
+                    tracing::error!(task = name, "task failed while stopping: {error:#}");
+                }
+            }
+        };
+        if tokio::time::timeout(grace, all).await.is_err() {
+            for name in self.names.values() {
+                tracing::warn!(task = name, "task did not end in time, and is ended");
+            }
+            self.set.shutdown().await;
+        }
+    }
+}

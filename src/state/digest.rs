@@ -1,0 +1,102 @@
+//! From one observation to the journal entries that tell it: the heartbeat, the boots that were
+//! seen, and how the hours up to it were spent. Pure.
+
+use super::{Known, delta};
+use crate::classify;
+use crate::config::Model;
+use crate::heartbeat::{Answer, Heartbeat, Observation, Order, Outcome};
+use crate::journal::{Entry, Spent, What};
+use chrono::{DateTime, Utc};
+use std::time::Duration;
+
+/// How many intervals a single answer vouches for at most, as the state `warm` has it.
+const VOUCHED_INTERVALS: u32 = 2;
+
+/// What one finished heartbeat adds to the journal, in order; the first entry is the heartbeat.
+pub fn digest(known: &Known, order: &Order, due_at: DateTime<Utc>, seen: &Observation) -> Vec<Entry> {
+    let model = &*order.model;
+    let heartbeat = classify::judge(order, due_at, seen);
+    let in_hours = model.hours.at(heartbeat.sent_at).open;
+    let mut entries = vec![What::Heartbeat { heartbeat: heartbeat.clone(), in_hours }];
+    if let Some(took) = boot(known, &heartbeat, seen, model.timeout) {
+        entries.push(What::Boot { took });
+    }
+    if let Some(setup) = seen.signs.setup {
+        // Repeated only when there is something new in it: the journal is not a log.
+        if known.setups.back() != Some(&setup.started_at) {
+            entries.push(What::Setup(setup));
+        }
+    }
+    entries.extend(spent(known, model, &heartbeat));
+    let at = heartbeat.done_at;
+    entries.into_iter().map(|what| Entry { model: model.name.clone(), at, what }).collect()
+}
+
+/// A due that was not sent; it says nothing about the model, so no hours are spent on it.
+pub fn not_sent(model: &Model, outcome: Outcome, due: DateTime<Utc>, now: DateTime<Utc>, why: &str) -> Entry {
+    let heartbeat = classify::not_sent(outcome, due, now, why.to_owned());
+    let in_hours = model.hours.at(due).open;
+    Entry { model: model.name.clone(), at: now, what: What::Heartbeat { heartbeat, in_hours } }
+}
+
+/// How active hours were spent from where they are accounted for up to `now`, when no answer
+/// vouches for them: before the hours themselves change.
+pub fn unvouched(known: &Known, model: &Model, now: DateTime<Utc>) -> Vec<Entry> {
+    let Some(mark) = known.accounted_to else { return Vec::new() };
+    pieces(model, mark, now, Spent::Unknown)
+        .map(|what| Entry { model: model.name.clone(), at: now, what })
+        .collect()
+}
+
+/// The boot that this heartbeat shows, if any, with its duration where one is known.
+fn boot(
+    known: &Known,
+    heartbeat: &Heartbeat,
+    seen: &Observation,
+    timeout: Duration,
+) -> Option<Option<Duration>> {
+    if let Some(setup) = seen.signs.setup {
+        let own = setup.completed_at.and_then(|end| (end - setup.started_at).to_std().ok());
+        let unknown = !known.setups.contains(&setup.started_at);
+        if heartbeat.outcome == Outcome::Cold || (unknown && seen.signs.met_starting) {
+            return Some(own.or(seen.signs.held));
+        }
+        // One that this heartbeat did not wait for itself: it happened since the last contact. A
+        // setup older than that is another replica behind the address, met for the first time.
+        let contact = known.last.as_ref().map(|last| last.sent_at);
+        return (unknown && contact.is_some_and(|contact| setup.started_at > contact)).then_some(own);
+    }
+    if heartbeat.outcome == Outcome::Cold {
+        return Some(heartbeat.wait);
+    }
+    let cut_off = matches!(seen.answer, Answer::TimedOut(_)) && seen.signs.met_starting;
+    cut_off.then_some(Some(timeout))
+}
+
+/// How the hours up to the end of this heartbeat were spent.
+fn spent(known: &Known, model: &Model, heartbeat: &Heartbeat) -> Vec<What> {
+    let Some(mark) = known.accounted_to else { return Vec::new() };
+    let done = heartbeat.done_at;
+    let how = match heartbeat.outcome {
+        Outcome::Warm | Outcome::Busy => Spent::Warm,
+        Outcome::Cold => Spent::Cold,
+        Outcome::Failed
+        | Outcome::Rejected
+        | Outcome::RateLimited
+        | Outcome::TimedOut
+        | Outcome::Unreachable => Spent::Unknown,
+        Outcome::Skipped => return Vec::new(),
+    };
+    let reach = (heartbeat.sent_at - delta(model.interval * VOUCHED_INTERVALS)).clamp(mark.min(done), done);
+    pieces(model, mark, reach, Spent::Unknown).chain(pieces(model, reach, done, how)).collect()
+}
+
+fn pieces(
+    model: &Model,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+    how: Spent,
+) -> impl Iterator<Item = What> + use<> {
+    let open = if from < to { model.hours.pieces(from, to) } else { Vec::new() };
+    open.into_iter().map(move |(from, to)| What::Spent { from, to, how })
+}

@@ -1,0 +1,254 @@
+//! What a heartbeat adds to the journal, and what the journal makes of a model. All on a fake clock.
+
+use super::digest::{digest, unvouched};
+use super::standing::standing;
+use super::*;
+use crate::config::{Probe, Target};
+use crate::heartbeat::{Answer, Evidence, Limits, Observation, Order, Setup, Signs};
+use crate::hours::grammar::Open;
+use crate::hours::zone::Zones;
+use crate::hours::{ActiveHours, Part};
+use crate::journal::Spent;
+use std::sync::Arc;
+
+fn model(windows: &[&str], interval_s: u64) -> Arc<Model> {
+    let zone = Zones::built_in().get("UTC").unwrap();
+    let open: Vec<Open> = windows.iter().map(|window| window.parse().unwrap()).collect();
+    let part = Part { zone: zone.clone(), open, closed: Vec::new() };
+    Arc::new(Model {
+        name: "llama".parse().unwrap(),
+        target: Target::Cog { base: "http://127.0.0.1:5000".parse().unwrap() },
+        hours: ActiveHours::new(zone, vec![part], Vec::new()),
+        timezone: "UTC".to_owned(),
+        interval: Duration::from_secs(interval_s),
+        timeout: Duration::from_secs(600),
+        lead: Lead::Auto,
+        cold_after: ColdAfter::Auto,
+        probe: Probe::Predict,
+        input: serde_json::Map::new(),
+        enabled: true,
+        token: None,
+    })
+}
+
+fn at(seconds: f64) -> DateTime<Utc> {
+    let start: DateTime<Utc> = "2026-11-20T12:00:00Z".parse().unwrap();
+    start + TimeDelta::milliseconds((seconds * 1000.0) as i64)
+}
+
+/// A model whose heartbeats are taken in one by one.
+struct Story {
+    model: Arc<Model>,
+    known: Known,
+    journal: Vec<Entry>,
+}
+
+impl Story {
+    fn begin(model: Arc<Model>, now: DateTime<Utc>) -> Self {
+        let mut story = Self { model, known: Known::default(), journal: Vec::new() };
+        story.take([Entry { model: story.model.name.clone(), at: now, what: What::Tracked }]);
+        story
+    }
+
+    fn take(&mut self, entries: impl IntoIterator<Item = Entry>) {
+        for entry in entries {
+            self.known.apply(&entry);
+            self.journal.push(entry);
+        }
+    }
+
+    fn seen(&mut self, sent: f64, took: f64, answer: Answer, signs: Signs) -> Heartbeat {
+        let order = Order {
+            model: self.model.clone(),
+            cold_after: self.known.cold_after(&self.model),
+            known_setups: self.known.setups.iter().copied().collect(),
+        };
+        let seen = Observation {
+            sent_at: at(sent),
+            done_at: at(sent + took),
+            total: Duration::from_secs_f64(took),
+            answer,
+            signs,
+            limits: Limits::default(),
+        };
+        let entries = digest(&self.known, &order, at(sent), &seen);
+        self.take(entries);
+        self.known.last.clone().unwrap()
+    }
+
+    fn queued(&mut self, sent: f64, wait: f64) -> Heartbeat {
+        let queue_wait = Some(Duration::from_secs_f64(wait));
+        self.seen(sent, wait + 0.1, Answer::Succeeded, Signs { queue_wait, ..Signs::default() })
+    }
+
+    fn spent(&self, asked: Spent) -> f64 {
+        let stretches = self.journal.iter().filter_map(|entry| match entry.what {
+            What::Spent { from, to, how } if how == asked => Some((to - from).as_seconds_f64()),
+            _ => None,
+        });
+        stretches.sum()
+    }
+
+    fn boots(&self) -> Vec<Option<Duration>> {
+        let boots = self.journal.iter().filter_map(|entry| match entry.what {
+            What::Boot { took } => Some(took),
+            _ => None,
+        });
+        boots.collect()
+    }
+
+    fn state(&self, now: f64) -> State {
+        standing(&self.model, &self.known, &Live::default(), true, at(now)).0
+    }
+}
+
+fn setup(started: f64, took: f64) -> Option<Setup> {
+    Some(Setup { started_at: at(started), completed_at: Some(at(started + took)) })
+}
+
+#[test]
+fn a_model_that_is_kept_warm_spends_its_hours_warm_but_for_the_first_boot() {
+    let mut story = Story::begin(model(&["always"], 3), at(0.0));
+    assert_eq!(story.queued(0.0, 4.0).outcome, Outcome::Cold);
+    for beat in 2..200 {
+        assert_eq!(story.queued(f64::from(beat) * 3.0, 0.05).outcome, Outcome::Warm);
+    }
+    assert!((story.spent(Spent::Cold) - 4.1).abs() < 0.01);
+    assert!((story.spent(Spent::Warm) - (199.0 * 3.0 + 0.15 - 4.1)).abs() < 0.01);
+    assert_eq!(story.spent(Spent::Unknown), 0.0);
+    assert_eq!(story.boots(), [Some(Duration::from_secs(4))]);
+}
+
+#[test]
+fn a_model_that_goes_cold_between_heartbeats_spends_all_of_them_cold() {
+    let mut story = Story::begin(model(&["always"], 9), at(0.0));
+    for beat in 0..50 {
+        assert_eq!(story.queued(f64::from(beat) * 9.0, 3.5).outcome, Outcome::Cold);
+    }
+    assert_eq!(story.spent(Spent::Warm), 0.0);
+    assert!((story.spent(Spent::Cold) - (49.0 * 9.0 + 3.6)).abs() < 0.01);
+    assert_eq!(story.boots().len(), 50);
+}
+
+#[test]
+fn what_no_answer_vouches_for_is_unknown() {
+    let mut story = Story::begin(model(&["always"], 30), at(0.0));
+    story.queued(0.0, 0.1);
+    story.seen(30.0, 10.0, Answer::TimedOut("no answer".to_owned()), Signs::default());
+    story.queued(60.0, 0.1);
+    assert!((story.spent(Spent::Unknown) - 39.8).abs() < 0.01);
+    // An answer after a long silence vouches for two intervals, no more.
+    story.queued(1000.0, 0.1);
+    assert!(
+        (story.spent(Spent::Unknown) - 39.8 - (940.0 - 60.2)).abs() < 0.01,
+        "{}",
+        story.spent(Spent::Unknown)
+    );
+}
+
+#[test]
+fn only_active_hours_are_accounted_for() {
+    let mut story = Story::begin(model(&["12:01-12:02"], 30), at(0.0));
+    for beat in 0..6 {
+        story.queued(f64::from(beat) * 30.0, 0.1);
+    }
+    let all = story.spent(Spent::Warm) + story.spent(Spent::Cold) + story.spent(Spent::Unknown);
+    assert!((all - 60.0).abs() < 0.01, "{all}");
+    let rest = unvouched(&story.known, &story.model, at(600.0));
+    assert!(rest.is_empty(), "{rest:?}");
+}
+
+#[test]
+fn a_setup_decides_both_ways_however_long_it_took() {
+    let mut story = Story::begin(model(&["always"], 30), at(0.0));
+    let met = Signs {
+        met_starting: true,
+        held: Some(Duration::from_secs(2)),
+        setup: setup(-1.0, 3.0),
+        ..Signs::default()
+    };
+    let first = story.seen(0.0, 2.1, Answer::Succeeded, met);
+    assert_eq!((first.outcome, first.evidence), (Outcome::Cold, Some(Evidence::SetupTime)));
+    assert_eq!(story.boots(), [Some(Duration::from_secs(3))]);
+    let slow = Signs { setup: setup(-1.0, 3.0), ..Signs::default() };
+    assert_eq!(story.seen(30.0, 9.0, Answer::Succeeded, slow).outcome, Outcome::Warm);
+    assert_eq!(story.boots().len(), 1);
+}
+
+#[test]
+fn a_boot_between_two_heartbeats_is_counted_and_waited_for_by_nobody() {
+    let mut story = Story::begin(model(&["always"], 30), at(0.0));
+    let ready = |setup| Signs { setup, ..Signs::default() };
+    story.seen(0.0, 0.1, Answer::Succeeded, ready(setup(-100.0, 3.0)));
+    let second = story.seen(30.0, 0.1, Answer::Succeeded, ready(setup(10.0, 3.0)));
+    assert_eq!(second.outcome, Outcome::Warm);
+    assert_eq!(story.boots(), [Some(Duration::from_secs(3))]);
+}
+
+#[test]
+fn two_replicas_behind_one_address_make_up_no_boots() {
+    let mut story = Story::begin(model(&["always"], 30), at(0.0));
+    for beat in 0..20 {
+        let started = if beat % 2 == 0 { -100.0 } else { -50.0 };
+        let signs = Signs { setup: setup(started, 3.0), ..Signs::default() };
+        assert_eq!(story.seen(f64::from(beat) * 30.0, 0.1, Answer::Succeeded, signs).outcome, Outcome::Warm);
+    }
+    assert!(story.boots().is_empty());
+}
+
+#[test]
+fn a_boot_cut_off_by_the_time_out_counts_as_that_long() {
+    let mut story = Story::begin(model(&["always"], 30), at(0.0));
+    let signs = Signs { met_starting: true, ..Signs::default() };
+    story.seen(0.0, 600.0, Answer::TimedOut("no answer".to_owned()), signs);
+    assert_eq!(story.boots(), [Some(Duration::from_secs(600))]);
+    assert_eq!(story.known.lead(&story.model), LONGEST_LEAD);
+}
+
+#[test]
+fn three_failures_in_a_row_are_failing_and_one_answer_ends_it() {
+    let mut story = Story::begin(model(&["always"], 30), at(0.0));
+    assert_eq!(story.state(0.0), State::Unknown);
+    story.queued(0.0, 0.1);
+    assert_eq!(story.state(1.0), State::Warm);
+    for beat in 1..4 {
+        story.seen(f64::from(beat) * 30.0, 0.1, Answer::Unreachable("refused".to_owned()), Signs::default());
+        let expected = if beat < 3 { State::Cold } else { State::Failing };
+        assert_eq!(story.state(f64::from(beat) * 30.0 + 1.0), expected);
+    }
+    story.seen(120.0, 0.1, Answer::RateLimited("429".to_owned()), Signs::default());
+    assert_eq!(story.state(121.0), State::Failing, "rate-limited ones count neither way");
+    story.queued(150.0, 0.1);
+    assert_eq!(story.state(151.0), State::Warm);
+    assert_eq!(story.state(211.0), State::Unknown, "an answer two intervals old is none to go by");
+}
+
+#[test]
+fn another_reference_is_learned_anew_and_hours_go_on() {
+    let mut story = Story::begin(model(&["always"], 30), at(0.0));
+    story.queued(0.0, 4.0);
+    let accounted = story.known.accounted_to;
+    let what = What::Aimed { at: "cog http://other".to_owned() };
+    story.take([Entry { model: "llama".parse().unwrap(), at: at(10.0), what }]);
+    assert!(story.known.last.is_none() && story.known.boots.is_empty());
+    assert_eq!(story.known.accounted_to, accounted);
+}
+
+#[test]
+fn what_is_known_survives_as_json() {
+    let mut story = Story::begin(model(&["always"], 30), at(0.0));
+    story.queued(0.0, 4.0);
+    story.seen(
+        30.0,
+        1.0,
+        Answer::Failed("no".to_owned()),
+        Signs { setup: setup(1.0, 2.0), ..Signs::default() },
+    );
+    let json = serde_json::to_string(&story.known).unwrap();
+    assert_eq!(serde_json::from_str::<Known>(&json).unwrap(), story.known);
+    let replayed = story.journal.iter().fold(Known::default(), |mut known, entry| {
+        known.apply(entry);
+        known
+    });
+    assert_eq!(replayed, story.known, "a fold over the journal, live and at a restart alike");
+}

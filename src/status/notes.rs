@@ -1,0 +1,69 @@
+//! What the user should know of a model, a sentence each. Pure.
+
+use super::ModelStatus;
+use crate::config::{Model, Probe, Target};
+use crate::heartbeat::Outcome;
+use crate::provider::Facts;
+
+/// Fewer answers than this tell no tendency.
+const ENOUGH: u64 = 5;
+
+/// A heartbeat that takes more than this share of a single slot gets in the way of real traffic.
+const CROWDED: f64 = 0.25;
+
+/// The notes of one model, whose figures are already in `status`.
+pub fn notes(model: &Model, facts: &Facts, status: &ModelStatus) -> Vec<String> {
+    let mut notes = Vec::new();
+    if facts.official == Some(true) {
+        notes.push(
+            "an official model: Replicate keeps it warm by itself, and bills each heartbeat's output; \
+             they only measure it"
+                .to_owned(),
+        );
+    }
+    if facts.billed_when_idle == Some(true) {
+        notes.push(match model.target {
+            Target::Deployment { .. } => "a deployment: its setup and idle time are billed, so keeping it \
+                                          warm costs all the time between two heartbeats; min_instances = 1 \
+                                          does the same without them"
+                .to_owned(),
+            Target::Version { .. } | Target::Model { .. } | Target::Cog { .. } => {
+                "a private model: its setup and idle time are billed, so keeping it warm costs all the \
+                 time between two heartbeats"
+                    .to_owned()
+            }
+        });
+    }
+    if model.probe == Probe::Health {
+        notes.push("only its health check is asked (probe = \"health\"): no latency is measured".to_owned());
+    }
+    let count = |outcome| status.counts.get(&outcome).copied().unwrap_or(0);
+    let (warm, cold) = (count(Outcome::Warm), count(Outcome::Cold));
+    if warm + cold >= ENOUGH && cold > warm {
+        notes.push(format!(
+            "{cold} of {} heartbeats found it cold: it goes cold between two of them; a shorter interval \
+             than {} s would keep it warm",
+            warm + cold,
+            status.interval
+        ));
+    }
+    if let (Some(told), Some(last)) = (&status.latency.warm, &status.last)
+        && told.count >= ENOUGH
+        && let Some(predict) = last.predict
+        && predict / status.interval > CROWDED
+    {
+        notes.push(format!(
+            "a heartbeat occupies {:.0} % of a single slot's time: a longer interval or a smaller `input` \
+             would leave more to real traffic",
+            (100.0 * predict / status.interval).min(100.0)
+        ));
+    }
+    if !facts.guessed.is_empty() {
+        notes.push(format!(
+            "the values of these inputs are made up, since the schema gives none: {}; `input` in the \
+             configuration sets them",
+            facts.guessed.join(", ")
+        ));
+    }
+    notes
+}

@@ -1,0 +1,323 @@
+//! What waits for the store's thread: entries to be written, and commands, in their order.
+//!
+//! Owns the bounds. An append never waits and never fails; where the file can't be written for
+//! long, entries wait here, and beyond the bound the oldest plain heartbeats are dropped first,
+//! counted, and told in [`Health`].
+
+use super::error::StoreError;
+use super::writer::Command;
+use crate::clock;
+use crate::journal::{Entry, What};
+use chrono::{DateTime, Utc};
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// The most entries that wait: some 20 MB; half an hour of 1,000 models at an interval of 30 s.
+const ENTRIES: usize = 65_536;
+/// The most commands that wait.
+const COMMANDS: usize = 256;
+
+/// How the store is doing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Entries that are not in the file yet.
+    pub pending: usize,
+    /// Entries that will never be, as too many waited.
+    pub dropped: u64,
+    /// Why the last write failed; none where it did not.
+    pub failing: Option<String>,
+    /// Since when writes fail.
+    pub failing_since: Option<DateTime<Utc>>,
+    /// The store's thread has ended: nothing is kept any more.
+    pub stopped: bool,
+}
+
+impl Health {
+    /// What a person should know, in a sentence; none where all is well.
+    pub fn warning(&self) -> Option<String> {
+        if self.stopped {
+            return Some("the store has stopped: nothing is kept any more".to_owned());
+        }
+        let failing = self.failing.as_ref().map(|why| {
+            format!("the state file can't be written, {} entries wait in memory: {why}", self.pending)
+        });
+        let dropped = (self.dropped > 0).then(|| {
+            format!("{} entries were dropped, as the state file couldn't be written for long", self.dropped)
+        });
+        match (failing, dropped) {
+            (Some(failing), Some(dropped)) => Some(format!("{failing}; {dropped}")),
+            (one, other) => one.or(other),
+        }
+    }
+}
+
+/// What the thread does next.
+#[derive(Debug)]
+pub(super) struct Work {
+    /// To be written first.
+    pub(super) entries: Vec<Entry>,
+    /// Then to be carried out; it was given after those entries.
+    pub(super) command: Option<Box<Command>>,
+    /// Nothing more will come.
+    pub(super) last: bool,
+}
+
+#[derive(Debug)]
+enum Item {
+    Entry(Entry),
+    Command(Box<Command>),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    waiting: Mutex<Waiting>,
+    wake: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    items: VecDeque<Item>,
+    entries: usize,
+    commands: usize,
+    /// Entries that the thread has taken and not written yet.
+    in_hand: usize,
+    closing: bool,
+    health: Health,
+}
+
+impl Queue {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds entries that belong together: they are written in one transaction.
+    pub(super) fn append(&self, entries: impl IntoIterator<Item = Entry>) {
+        let mut waiting = self.waiting();
+        for entry in entries {
+            if waiting.health.stopped {
+                waiting.health.dropped += 1;
+                continue;
+            }
+            if waiting.entries + waiting.in_hand >= ENTRIES {
+                waiting.shed();
+            }
+            waiting.entries += 1;
+            waiting.items.push_back(Item::Entry(entry));
+        }
+        drop(waiting);
+        self.wake.notify_one();
+    }
+
+    pub(super) fn command(&self, command: Command) -> Result<(), StoreError> {
+        let mut waiting = self.waiting();
+        if waiting.health.stopped {
+            return Err(StoreError::Stopped);
+        }
+        if waiting.commands >= COMMANDS {
+            return Err(StoreError::Busy);
+        }
+        waiting.commands += 1;
+        waiting.items.push_back(Item::Command(Box::new(command)));
+        drop(waiting);
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// Waits until there is a command, or entries and `due` has come, or the end.
+    pub(super) fn take(&self, due: Instant) -> Work {
+        let mut waiting = self.waiting();
+        loop {
+            let wait = due.saturating_duration_since(clock::instant());
+            let ready = waiting.commands > 0 || waiting.closing || (waiting.entries > 0 && wait.is_zero());
+            if ready {
+                return waiting.take();
+            }
+            waiting = if waiting.entries > 0 {
+                self.wake.wait_timeout(waiting, wait).unwrap_or_else(PoisonError::into_inner).0
+            } else {
+                self.wake.wait(waiting).unwrap_or_else(PoisonError::into_inner)
+            };
+        }
+    }
+
+    /// What was taken is in the file.
+    pub(super) fn written(&self) {
+        let mut waiting = self.waiting();
+        waiting.in_hand = 0;
+        waiting.health.failing = None;
+        waiting.health.failing_since = None;
+    }
+
+    /// What was taken couldn't be written: it goes back to the front.
+    pub(super) fn put_back(&self, entries: Vec<Entry>, why: &StoreError) {
+        let mut waiting = self.waiting();
+        waiting.in_hand = 0;
+        waiting.entries += entries.len();
+        entries.into_iter().rev().for_each(|entry| waiting.items.push_front(Item::Entry(entry)));
+        waiting.health.failing = Some(why.to_string());
+        waiting.health.failing_since.get_or_insert_with(clock::now);
+    }
+
+    pub(super) fn health(&self) -> Health {
+        let waiting = self.waiting();
+        Health { pending: waiting.entries + waiting.in_hand, ..waiting.health.clone() }
+    }
+
+    /// Nothing more will come.
+    pub(super) fn close(&self) {
+        self.waiting().closing = true;
+        self.wake.notify_one();
+    }
+
+    /// Nothing more will be taken: whoever waits for an answer gets none.
+    pub(super) fn stop(&self) {
+        let mut waiting = self.waiting();
+        waiting.health.stopped = true;
+        waiting.health.dropped += (waiting.entries + waiting.in_hand) as u64;
+        let abandoned = std::mem::take(&mut waiting.items);
+        (waiting.entries, waiting.commands, waiting.in_hand) = (0, 0, 0);
+        drop(waiting);
+        drop(abandoned);
+    }
+}
+
+impl Waiting {
+    /// The entries in front of the first command, and that command.
+    fn take(&mut self) -> Work {
+        let mut entries = Vec::new();
+        let mut command = None;
+        while let Some(item) = self.items.pop_front() {
+            match item {
+                Item::Entry(entry) => entries.push(entry),
+                Item::Command(first) => {
+                    command = Some(first);
+                    break;
+                }
+            }
+        }
+        self.entries -= entries.len();
+        self.in_hand = entries.len();
+        self.commands -= usize::from(command.is_some());
+        Work { entries, last: self.closing && command.is_none(), command }
+    }
+
+    /// Drops an eighth of the bound at once, so that the search is paid for seldom: the oldest
+    /// plain heartbeats, else the oldest of all. Commands stay.
+    fn shed(&mut self) {
+        let plain = |item: &Item| matches!(item, Item::Entry(Entry { what: What::Heartbeat { .. }, .. }));
+        let any = |item: &Item| matches!(item, Item::Entry(_));
+        let mut left = ENTRIES / 8;
+        let before = self.entries;
+        for droppable in [plain as fn(&Item) -> bool, any] {
+            if self.entries == before {
+                self.items.retain(|item| {
+                    let drop = left > 0 && droppable(item);
+                    left -= usize::from(drop);
+                    self.entries -= usize::from(drop);
+                    !drop
+                });
+            }
+        }
+        self.health.dropped += (before - self.entries) as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::heartbeat::{Heartbeat, Outcome};
+    use tokio::sync::oneshot;
+
+    fn at(number: usize) -> DateTime<Utc> {
+        DateTime::from_timestamp(i64::try_from(number).unwrap(), 0).unwrap()
+    }
+
+    fn entry(number: usize, what: What) -> Entry {
+        Entry { model: "llama".parse().unwrap(), at: at(number), what }
+    }
+
+    fn plain(number: usize) -> Entry {
+        let heartbeat = Heartbeat {
+            due_at: at(number),
+            sent_at: at(number),
+            done_at: at(number),
+            outcome: Outcome::Warm,
+            evidence: None,
+            total: None,
+            wait: None,
+            predict: None,
+            error: None,
+            rejection: None,
+        };
+        entry(number, What::Heartbeat { heartbeat, in_hours: true })
+    }
+
+    fn flush() -> Command {
+        Command::Flush(oneshot::channel().0)
+    }
+
+    #[test]
+    fn what_comes_out_is_in_order_and_a_command_ends_it() {
+        let queue = Queue::default();
+        queue.append([plain(1), plain(2)]);
+        queue.command(flush()).unwrap();
+        queue.append([plain(3)]);
+        let first = queue.take(clock::instant());
+        assert_eq!(first.entries, [plain(1), plain(2)]);
+        assert!(first.command.is_some() && !first.last);
+        // What could not be written comes before what came later.
+        queue.put_back(first.entries, &StoreError::Busy);
+        queue.close();
+        let second = queue.take(clock::instant());
+        assert_eq!(second.entries, [plain(1), plain(2), plain(3)]);
+        assert!(second.command.is_none() && second.last);
+        assert_eq!((queue.health().pending, queue.health().failing.is_some()), (3, true));
+        queue.written();
+        assert_eq!(queue.health(), Health::default());
+    }
+
+    #[test]
+    fn beyond_the_bound_plain_heartbeats_go_first_and_are_counted() {
+        let queue = Queue::default();
+        queue.append([entry(0, What::Tracked)]);
+        queue.append((1..ENTRIES + 10).map(plain));
+        queue.append([entry(ENTRIES + 10, What::Resumed)]);
+        let health = queue.health();
+        assert_eq!(health.dropped as usize, ENTRIES / 8);
+        assert_eq!(health.pending + health.dropped as usize, ENTRIES + 11);
+        assert!(health.warning().unwrap().contains("8192 entries were dropped"));
+        let entries = queue.take(clock::instant()).entries;
+        assert_eq!(entries[0].what, What::Tracked);
+        assert_eq!(entries[1], plain(ENTRIES / 8 + 1));
+        assert_eq!(entries[entries.len() - 1].what, What::Resumed);
+    }
+
+    #[test]
+    fn where_nothing_is_plain_the_oldest_go_and_what_is_in_hand_counts() {
+        let queue = Queue::default();
+        queue.append((0..ENTRIES).map(|n| entry(n, What::Tracked)));
+        let in_hand = queue.take(clock::instant()).entries;
+        queue.append([entry(ENTRIES, What::Tracked)]);
+        assert_eq!((queue.health().pending, queue.health().dropped), (ENTRIES + 1, 0));
+        queue.put_back(in_hand, &StoreError::Busy);
+        queue.append([entry(ENTRIES + 1, What::Tracked)]);
+        assert_eq!(queue.health().dropped as usize, ENTRIES / 8);
+        assert_eq!(queue.take(clock::instant()).entries[0].at, at(ENTRIES / 8));
+    }
+
+    #[test]
+    fn commands_are_bounded_and_refused_after_the_end() {
+        let queue = Queue::default();
+        for _ in 0..COMMANDS {
+            queue.command(flush()).unwrap();
+        }
+        assert!(matches!(queue.command(flush()), Err(StoreError::Busy)));
+        queue.append([plain(1)]);
+        queue.stop();
+        assert!(matches!(queue.command(flush()), Err(StoreError::Stopped)));
+        queue.append([plain(2)]);
+        let health = queue.health();
+        assert_eq!((health.pending, health.dropped, health.stopped), (0, 2, true));
+    }
+}

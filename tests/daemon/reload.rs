@@ -1,0 +1,163 @@
+//! Editing `warm.toml` while the daemon runs.
+
+use crate::support::{Home, PATIENCE, text, wait_until};
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+/// Cog servers that are always ready, and note when each was asked to predict.
+struct Cogs {
+    _runtime: Runtime,
+    address: String,
+    asked: Arc<Mutex<Vec<(String, DateTime<Utc>)>>>,
+}
+
+impl Cogs {
+    fn start() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let noted = asked.clone();
+        let ready = json!({"status": "READY", "setup": {
+            "started_at": "2026-11-20T08:00:00.000000+00:00",
+            "completed_at": "2026-11-20T08:00:03.000000+00:00",
+            "status": "succeeded", "logs": ""}});
+        let predict = move |axum::extract::Path(server): axum::extract::Path<String>| {
+            noted.lock().unwrap().push((server, warmd::clock::now()));
+            async {
+                axum::Json(json!({"status": "succeeded", "output": "hi", "metrics": {"predict_time": 0.01}}))
+            }
+        };
+        let routes = Router::new()
+            .route("/{server}/health-check", get(move || async move { axum::Json(ready) }))
+            .route("/{server}/openapi.json", get(|| async { StatusCode::SERVICE_UNAVAILABLE }))
+            .route("/{server}/predictions", post(predict));
+        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        #[expect(clippy::disallowed_methods, reason = "it ends with the runtime that the test owns")]
+        runtime.spawn(async move { axum::serve(listener, routes).await });
+        Self { _runtime: runtime, address, asked }
+    }
+
+    fn model(&self, name: &str, more: &str) -> String {
+        format!(
+            "[models.{name}]\ncog = \"http://{}/{name}\"\ninput = {{ prompt = \"hi\" }}\n{more}\n\n",
+            self.address
+        )
+    }
+
+    fn asked(&self, name: &str) -> Vec<DateTime<Utc>> {
+        let asked = self.asked.lock().unwrap();
+        asked.iter().filter(|(server, _)| server == name).map(|(_, at)| *at).collect()
+    }
+}
+
+/// A window that is open now, and one that isn't, whatever the time of day.
+fn windows() -> (String, String) {
+    let now = warmd::clock::now();
+    let hour = |offset: i64| (now + chrono::TimeDelta::hours(offset)).format("%H:00").to_string();
+    (format!("active = [\"{}-{}\"]", hour(-1), hour(2)), format!("active = [\"{}-{}\"]", hour(6), hour(8)))
+}
+
+#[test]
+fn an_edit_of_the_hours_takes_effect_and_leaves_other_models_their_rhythm() {
+    let cogs = Cogs::start();
+    let (open, closed) = windows();
+    let steady = cogs.model("steady", "active = [\"always\"]\ninterval = \"1s\"");
+    let home = Home::new(&(steady.clone() + &cogs.model("edited", &format!("{closed}\ninterval = \"1s\""))));
+    let _warmd = home.start();
+    assert_eq!(home.model("edited")["state"], "idle");
+    for round in 0..4 {
+        std::thread::sleep(Duration::from_millis(1_300));
+        let (window, state) = if round % 2 == 0 { (&open, "warm") } else { (&closed, "idle") };
+        home.write(&(steady.clone() + &cogs.model("edited", &format!("{window}\ninterval = \"1s\""))));
+        home.model_when("edited", state, |model| model["state"] == state);
+    }
+    let asked = cogs.asked("steady");
+    for pair in asked[1..].windows(2) {
+        let gap = (pair[1] - pair[0]).as_seconds_f64();
+        assert!((0.5..1.5).contains(&gap), "missed or doubled: {gap} s between two of {}", asked.len());
+    }
+    assert!(!cogs.asked("edited").is_empty());
+}
+
+#[test]
+fn a_broken_edit_changes_nothing_and_is_reported() {
+    let cogs = Cogs::start();
+    let good = cogs.model("llama", "active = [\"always\"]\ninterval = \"1s\"");
+    let home = Home::new(&good);
+    let warmd = home.start();
+    home.model_when("llama", "warm", |model| model["state"] == "warm");
+    home.write(&good.replace("interval = \"1s\"", "intervl = \"1s\""));
+    wait_until("the broken edit is told", PATIENCE, || {
+        home.status()["daemon"]["config_error"].as_str().is_some_and(|error| error.contains("intervl"))
+    });
+    let before = cogs.asked("llama").len();
+    wait_until("heartbeats go on", PATIENCE, || cogs.asked("llama").len() > before + 2);
+    let refused = home.ctl(&["reload"]);
+    assert_eq!(refused.status.code(), Some(78), "{}", text(&refused.stderr));
+    let told = text(&refused.stderr) + &text(&refused.stdout);
+    assert!(told.contains("intervl") && told.contains("interval"), "{told}");
+    assert!(warmd.log().iter().any(|line| line.contains("ERROR") && line.contains("intervl")));
+    home.write(&good);
+    wait_until("the mended file runs", PATIENCE, || home.status()["daemon"]["config_error"].is_null());
+}
+
+#[test]
+fn a_reload_tells_what_changed_and_sighup_does_the_same() {
+    let cogs = Cogs::start();
+    let one = cogs.model("one", "active = [\"always\"]\ninterval = \"1s\"");
+    let two = cogs.model("two", "active = [\"always\"]\ninterval = \"1s\"");
+    let home = Home::new(&one);
+    let warmd = home.start();
+    home.write(&(one.clone() + &two));
+    let told = text(&home.ctl(&["reload"]).stdout);
+    home.model_when("two", "is there", |model| model["name"] == "two");
+    assert!(told.contains("two") || !home.model("two").is_null(), "{told}");
+    home.write(&one);
+    warmd.signal("-HUP");
+    wait_until("two is gone", PATIENCE, || home.model("two").is_null());
+    home.write(&(one + &two));
+    let back = home
+        .model_when("two", "is back, with its history", |model| model["counts"]["warm"].as_u64() > Some(1));
+    assert_eq!(back["name"], "two");
+}
+
+#[test]
+fn a_link_that_is_swapped_is_followed() {
+    let cogs = Cogs::start();
+    let home = Home::new(&cogs.model("first", "active = [\"always\"]"));
+    let (a, b) = (home.path("a"), home.path("b"));
+    for folder in [&a, &b] {
+        std::fs::create_dir(folder).unwrap();
+    }
+    let text = std::fs::read_to_string(home.config()).unwrap();
+    std::fs::write(a.join("real.toml"), &text).unwrap();
+    std::fs::write(b.join("real.toml"), text.replace("first", "second")).unwrap();
+    std::fs::remove_file(home.config()).unwrap();
+    std::os::unix::fs::symlink(&a, home.path("current")).unwrap();
+    std::os::unix::fs::symlink("current/real.toml", home.config()).unwrap();
+    let _warmd = home.start();
+    assert!(!home.model("first").is_null());
+    std::os::unix::fs::symlink(&b, home.path("next")).unwrap();
+    std::fs::rename(home.path("next"), home.path("current")).unwrap();
+    wait_until("the other file runs", PATIENCE, || !home.model("second").is_null());
+}
+
+#[test]
+fn a_changed_daemon_section_asks_for_a_restart() {
+    let cogs = Cogs::start();
+    let home = Home::new(&cogs.model("llama", "active = [\"always\"]"));
+    let _warmd = home.start();
+    let before = std::fs::read_to_string(home.config()).unwrap();
+    home.write_whole(&before.replace("shutdown_grace = \"5s\"", "shutdown_grace = \"6s\""));
+    let reloaded: Value = home.json(&["reload"]);
+    let said = reloaded["changes"].to_string();
+    assert!(said.contains("restart") || home.status()["daemon"].to_string().contains("restart"), "{said}");
+}

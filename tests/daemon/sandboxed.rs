@@ -1,0 +1,215 @@
+//! The daemon against the sandbox as Replicate: warm and cold told apart as they truly were.
+
+use crate::support::{Home, PATIENCE, Warmd, wait_until};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use warmd::sandbox::{Conduct, ModelSettings, Sandbox, Settings, Spread, Truth};
+
+/// A sandbox and the threads it runs on.
+struct Replicate {
+    runtime: Runtime,
+    sandbox: Option<Sandbox>,
+}
+
+impl Replicate {
+    fn start(settings: Settings) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let sandbox = runtime.block_on(async {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+            Sandbox::start(listener, settings).unwrap()
+        });
+        Self { runtime, sandbox: Some(sandbox) }
+    }
+
+    /// `count` models that all behave so, asked for by their name alone.
+    fn of_models(count: usize, conduct: &Conduct) -> Self {
+        let models = (0..count).map(|number| ModelSettings::new("acme", &name(number), conduct.clone()));
+        Self::start(Settings { models: models.collect(), ..Settings::default() })
+    }
+
+    fn sandbox(&self) -> &Sandbox {
+        self.sandbox.as_ref().unwrap()
+    }
+
+    fn truth(&self) -> Truth {
+        self.sandbox().truth()
+    }
+
+    /// What a `warm.toml` that keeps these models warm says.
+    fn config(&self, count: usize, interval: &str) -> String {
+        let mut text = format!("[replicate]\nbase_url = \"{}\"\n", self.sandbox().base_url());
+        for number in 0..count {
+            let name = name(number);
+            write!(
+                text,
+                "\n[models.{name}]\nreplicate = \"acme/{name}\"\nactive = [\"always\"]\ninterval = \"{interval}\"\n"
+            )
+            .unwrap();
+        }
+        text
+    }
+}
+
+impl Drop for Replicate {
+    fn drop(&mut self) {
+        if let Some(sandbox) = self.sandbox.take() {
+            self.runtime.block_on(sandbox.stop());
+        }
+    }
+}
+
+fn name(number: usize) -> String {
+    format!("model-{number:02}")
+}
+
+/// Of all heartbeats that both saw, how many were judged as they truly were, and how many weren't.
+fn agreement(truth: &Truth, warmd: &Warmd, count: usize) -> (usize, usize) {
+    let mut of_model: BTreeMap<&str, Vec<bool>> = BTreeMap::new();
+    for prediction in &truth.predictions {
+        of_model.entry(&prediction.model).or_default().push(prediction.cold);
+    }
+    let (mut right, mut wrong) = (0, 0);
+    for number in 0..count {
+        let truly = of_model.get(format!("acme/{}", name(number)).as_str()).cloned().unwrap_or_default();
+        let judged = warmd.outcomes(&name(number));
+        for (truly, judged) in truly.iter().zip(&judged) {
+            match judged.as_str() {
+                "warm" if !truly => right += 1,
+                "cold" if *truly => right += 1,
+                other => {
+                    wrong += 1;
+                    eprintln!("{}: truly cold: {truly}, judged {other}", name(number));
+                }
+            }
+        }
+    }
+    (right, wrong)
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("no number: {value}"))
+}
+
+/// Boots of 2.6–4 s, and an idle time-out of 6 s: what is asked for every 3 s stays warm.
+fn brisk() -> Conduct {
+    Conduct {
+        idle_timeout: Duration::from_secs(6),
+        boot: Spread::millis(2_600, 4_000),
+        predict: Spread::millis(50, 150),
+        ..Conduct::default()
+    }
+}
+
+#[test]
+fn models_stay_warm_and_the_hours_say_so() {
+    let replicate = Replicate::of_models(6, &brisk());
+    let home = Home::new(&replicate.config(6, "3s"));
+    let warmd = home.start();
+    std::thread::sleep(Duration::from_secs(25));
+    let status = home.status();
+    for model in status["models"].as_array().unwrap() {
+        let (hours, counts) = (&model["hours"], &model["counts"]);
+        assert_eq!(counts["cold"], 1, "{model}");
+        assert!(counts["warm"].as_u64().unwrap() >= 5, "{model}");
+        assert_eq!(hours["cold_heartbeats"], 1);
+        assert_eq!(model["boot"]["count"], 1);
+        assert_eq!(model["state"], "warm");
+        assert_eq!(model["last"]["evidence"], "queue-wait");
+        let sum = number(&hours["warm"]) + number(&hours["cold"]) + number(&hours["unknown"]);
+        assert!((sum - number(&hours["open"])).abs() < 0.01, "{hours}");
+        assert!((2.5..5.5).contains(&number(&hours["cold"])), "{hours}");
+        assert!(number(&hours["unknown"]) < 4.5, "{hours}");
+        assert!(number(&hours["warm"]) > 12.0, "{hours}");
+    }
+    let (right, wrong) = agreement(&replicate.truth(), &warmd, 6);
+    assert!(wrong == 0 && right >= 36, "{right} right, {wrong} wrong");
+    assert!(warmd.stop().success());
+}
+
+#[test]
+fn models_that_go_cold_between_heartbeats_are_reported_cold() {
+    let conduct = Conduct { idle_timeout: Duration::from_secs(2), ..brisk() };
+    let replicate = Replicate::of_models(4, &conduct);
+    let home = Home::new(&replicate.config(4, "9s"));
+    let warmd = home.start();
+    std::thread::sleep(Duration::from_secs(33));
+    let status = home.status();
+    for model in status["models"].as_array().unwrap() {
+        assert_eq!(model["counts"]["warm"], 0, "{model}");
+        assert!(model["counts"]["cold"].as_u64().unwrap() >= 3, "{model}");
+        assert_eq!(number(&model["hours"]["warm"]), 0.0);
+        assert!(number(&model["hours"]["cold"]) > 15.0, "{model}");
+        assert_eq!(model["latency"]["warm"], Value::Null);
+    }
+    let (right, wrong) = agreement(&replicate.truth(), &warmd, 4);
+    assert!(wrong == 0 && right >= 12, "{right} right, {wrong} wrong");
+}
+
+#[test]
+fn percentiles_agree_with_the_raw_times() {
+    let conduct = Conduct { predict: Spread::millis(20, 600), boot: Spread::millis(2_600, 2_700), ..brisk() };
+    let replicate = Replicate::of_models(1, &conduct);
+    let home = Home::new(&replicate.config(1, "1s"));
+    let warmd = home.start();
+    home.model_when("model-00", "forty warm answers", |model| model["counts"]["warm"].as_u64() >= Some(40));
+    assert!(home.ctl(&["pause", "model-00"]).status.success());
+    // The last one may still be in flight when the pause begins.
+    std::thread::sleep(Duration::from_secs(2));
+    let warm = home.model("model-00")["latency"]["warm"].clone();
+    let mut raw = warmd.totals("model-00");
+    raw.sort_by(f64::total_cmp);
+    assert_eq!(warm["count"], raw.len());
+    let at = |share: f64| raw[((share * raw.len() as f64).ceil() as usize).max(1) - 1];
+    let mean = raw.iter().sum::<f64>() / raw.len() as f64;
+    for (key, exact) in [
+        ("min", raw[0]),
+        ("p50", at(0.5)),
+        ("p90", at(0.9)),
+        ("p99", at(0.99)),
+        ("max", raw[raw.len() - 1]),
+        ("mean", mean),
+    ] {
+        let told = number(&warm[key]);
+        assert!((told / exact - 1.0).abs() < 0.01, "{key}: told {told}, raw {exact}");
+    }
+}
+
+#[test]
+fn one_heartbeat_by_hand_is_counted_and_told() {
+    let replicate = Replicate::of_models(1, &brisk());
+    let home = Home::new(&replicate.config(1, "3s"));
+    let _warmd = home.start();
+    home.model_when("model-00", "warm", |model| model["state"] == "warm");
+    let before = home.model("model-00")["counts"]["warm"].as_u64();
+    let told = home.json(&["beat", "model-00"]);
+    assert_eq!(told["model"], "model-00");
+    assert_eq!(told["heartbeat"]["outcome"], "warm");
+    assert_eq!(told["heartbeat"]["evidence"], "queue-wait");
+    assert!(home.model("model-00")["counts"]["warm"].as_u64() > before);
+}
+
+#[test]
+fn a_pause_holds_heartbeats_and_a_resume_frees_them() {
+    let replicate = Replicate::of_models(2, &brisk());
+    let home = Home::new(&replicate.config(2, "1s"));
+    let warmd = home.start();
+    home.model_when("model-00", "warm", |model| model["state"] == "warm");
+    assert!(home.ctl(&["pause", "model-00", "--for", "1h"]).status.success());
+    let paused = home.model("model-00");
+    assert_eq!(paused["state"], "paused");
+    assert!(paused["paused_until"].is_string());
+    warmd.kill();
+    let _warmd = home.start();
+    assert_eq!(home.model("model-00")["state"], "paused", "a pause survives a kill");
+    let sent = |truth: Truth| truth.predictions.iter().filter(|one| one.model == "acme/model-00").count();
+    let before = sent(replicate.truth());
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(sent(replicate.truth()), before);
+    assert!(home.ctl(&["resume", "--all"]).status.success());
+    wait_until("heartbeats go on", PATIENCE, || sent(replicate.truth()) > before);
+}
