@@ -35,6 +35,9 @@ const LOOK_AGAIN: Duration = Duration::from_hours(24);
 /// When a look that failed is tried again, while what was known before still serves.
 const LOOK_AGAIN_AFTER_FAILURE: Duration = Duration::from_mins(10);
 
+/// How long a heartbeat waits for a look that it can do without.
+const SPARE_LOOK: Duration = Duration::from_secs(5);
+
 /// The longest a heartbeat may take, whatever its `timeout`: instants have an end.
 const LONGEST_TIMEOUT: Duration = Duration::from_hours(30 * 24);
 
@@ -217,7 +220,11 @@ impl Replicate {
                 other => other.clone(),
             }
         };
-        match (Aim::look_up(&self.api, &self.target, deadline).await, known) {
+        let until = match &known {
+            Some(_) => deadline.min(clock::instant() + SPARE_LOOK),
+            None => deadline,
+        };
+        match (Aim::look_up(&self.api, &self.target, until).await, known) {
             (Ok(aim), _) => Ok((self.adopt(aim)?, true)),
             // What served yesterday may well serve today; if not, the create will say so.
             (Err(_), Some(plan)) => {
@@ -263,3 +270,6 @@ impl<'a> Beat<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,23 +33,9 @@ impl Bench {
         script: impl Fn(&Recorded, usize) -> Reply + Send + Sync + 'static,
     ) -> Self {
         let fake = Fake::start(script).await;
-        let zones = Zones::built_in();
-        let model = Arc::new(Model {
-            name: "dog".parse().unwrap(),
-            target,
-            hours: ActiveHours::new(zones.get("UTC").unwrap(), Vec::new(), Vec::new()),
-            timezone: "UTC".to_owned(),
-            interval: Duration::from_secs(30),
-            timeout: parse_duration(timeout).unwrap(),
-            lead: Lead::Auto,
-            cold_after: ColdAfter::Auto,
-            probe: Probe::Predict,
-            input: Map::from_iter([("prompt".to_owned(), json!("a dog"))]),
-            enabled: true,
-            token: None,
-        });
-        let replicate = Replicate::new(&model, fake.base.clone(), Some(token()), Client::new().unwrap());
-        let order = Order { model, cold_after: Duration::from_millis(300), known_setups: Vec::new() };
+        let order = order(target, timeout);
+        let client = Client::new().unwrap();
+        let replicate = Replicate::new(&order.model, fake.base.clone(), Some(token()), client);
         Self { fake, replicate, order }
     }
 
@@ -61,6 +47,25 @@ impl Bench {
         let phase = *seen.borrow();
         (observation, phase)
     }
+}
+
+/// An order for a heartbeat of a model that is aimed at `target`.
+pub(super) fn order(target: Target, timeout: &str) -> Order {
+    let model = Model {
+        name: "dog".parse().unwrap(),
+        target,
+        hours: ActiveHours::new(Zones::built_in().get("UTC").unwrap(), Vec::new(), Vec::new()),
+        timezone: "UTC".to_owned(),
+        interval: Duration::from_secs(30),
+        timeout: parse_duration(timeout).unwrap(),
+        lead: Lead::Auto,
+        cold_after: ColdAfter::Auto,
+        probe: Probe::Predict,
+        input: Map::from_iter([("prompt".to_owned(), json!("a dog"))]),
+        enabled: true,
+        token: None,
+    };
+    Order { model: Arc::new(model), cold_after: Duration::from_millis(300), known_setups: Vec::new() }
 }
 
 pub(super) fn token() -> Token {
