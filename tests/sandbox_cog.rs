@@ -1,5 +1,7 @@
 //! The sandbox as Cog servers, over real HTTP: each generation in its own way.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where something fails that it does not test")]
+
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 use std::net::Ipv4Addr;

@@ -1,5 +1,7 @@
 //! The sandbox as Replicate, over real HTTP: what a client sees, and what really happened.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where something fails that it does not test")]
+
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
 use std::net::Ipv4Addr;
@@ -136,7 +138,7 @@ async fn a_wait_that_suffices_brings_the_output_and_no_times() {
 #[tokio::test]
 async fn a_wait_that_runs_out_reads_starting_even_of_what_runs() {
     let bench = Bench::start(|settings| {
-        settings.models[0].conduct.predict = Spread::fixed(Duration::from_secs(60));
+        settings.models[0].conduct.predict = Spread::fixed(Duration::from_mins(1));
     })
     .await;
     let reply = bench.create(&[("prefer", "wait=1")]).await.unwrap();
@@ -168,7 +170,7 @@ async fn a_wait_that_runs_out_reads_starting_even_of_what_runs() {
 #[tokio::test]
 async fn a_deadline_aborts_what_waits_and_cancels_what_runs() {
     let bench = Bench::start(|settings| {
-        settings.models[0].conduct.predict = Spread::fixed(Duration::from_secs(60));
+        settings.models[0].conduct.predict = Spread::fixed(Duration::from_mins(1));
     })
     .await;
     let reply: Value = bench.create(&[("cancel-after", "7s")]).await.unwrap().json().await.unwrap();
