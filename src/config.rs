@@ -3,7 +3,34 @@
 //! Owns what the rest of the program believes about the configuration. Nothing behind it checks
 //! again. Reads no clock; reads files only in `load`.
 
+mod check;
+pub mod env;
+mod folders;
+mod input;
+mod keys;
+mod load;
+mod locate;
+mod mend;
+mod model;
+mod named;
+mod nearest;
+pub mod problem;
+mod reference;
+pub mod render;
+mod report;
+mod rhythm;
+mod secret;
+mod section;
+mod sources;
+mod syntax;
+mod token;
+mod twice;
 pub mod value;
+
+pub use check::check_text;
+pub use env::Env;
+pub use load::{find, load};
+pub use problem::{Problem, Problems};
 
 use crate::hours::ActiveHours;
 use std::net::SocketAddr;
@@ -13,8 +40,17 @@ use std::time::Duration;
 use url::Url;
 use value::{ModelName, TokenSource};
 
+/// A file that can be used, and what somebody should know of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// What it says.
+    pub config: Config,
+    /// What works, and is perhaps not what was meant; in the file's order.
+    pub warnings: Vec<Problem>,
+}
+
 /// A whole checked `warm.toml`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// The file it came from, as it was named.
     pub path: PathBuf,
@@ -53,7 +89,7 @@ pub struct Replicate {
 }
 
 /// One `[models.NAME]`, its defaults laid under it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Model {
     /// NAME.
     pub name: ModelName,

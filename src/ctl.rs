@@ -1,1 +1,4 @@
 //! `warmctl`: its verbs and exit codes.
+
+/// `warmctl next`.
+pub mod next;

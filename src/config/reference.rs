@@ -1,0 +1,243 @@
+//! What is kept warm, and where: Replicate's references and the URLs of servers.
+
+use super::Target;
+use super::section::Wrong;
+use url::{Host, Url};
+
+/// The hex digits of a version.
+const VERSION_DIGITS: usize = 64;
+
+/// `owner/name` or `owner/name:version`.
+pub(super) fn replicate(text: &str) -> Result<Target, Wrong> {
+    refuse_url(text)?;
+    if text.len() == VERSION_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(
+            Wrong::new("a version alone does not tell the model").help("write \"owner/name:version\"")
+        );
+    }
+    let (model, version) = match text.split_once(':') {
+        Some((model, version)) => (model, Some(version)),
+        None => (text, None),
+    };
+    let (owner, name) = owner_and_name(model)?;
+    let Some(version) = version else { return Ok(Target::Model { owner, name }) };
+    if let Some(wrong) = version.chars().find(|c| !c.is_ascii_hexdigit()) {
+        return Err(Wrong::new(format!("a version has {VERSION_DIGITS} hex digits, not {wrong:?}")));
+    }
+    if version.len() != VERSION_DIGITS {
+        return Err(Wrong::new(format!(
+            "a version has {VERSION_DIGITS} hex digits, this has {}",
+            version.len()
+        )));
+    }
+    Ok(Target::Version { owner, name, version: version.to_ascii_lowercase() })
+}
+
+/// `owner/name` of a deployment.
+pub(super) fn deployment(text: &str) -> Result<Target, Wrong> {
+    refuse_url(text)?;
+    if let Some((name, _)) = text.split_once(':') {
+        let name = super::report::echo(name);
+        return Err(Wrong::new("a deployment takes no version: its release tells which")
+            .help(format!("write \"{name}\"")));
+    }
+    let (owner, name) = owner_and_name(text)?;
+    Ok(Target::Deployment { owner, name })
+}
+
+/// The URL of a Cog server.
+pub(super) fn cog(text: &str) -> Result<Url, Wrong> {
+    server(text, "http://gpu-box:5000")
+}
+
+/// The base of Replicate's API. The token goes there with every request, so that it must not be
+/// readable on the way.
+pub(super) fn base_url(text: &str) -> Result<Url, Wrong> {
+    let url = server(text, "https://api.replicate.com/v1")?;
+    if url.scheme() == "http" && !is_loopback(&url) {
+        return Err(
+            Wrong::new("the token would travel in the clear").help("use https (http is for loopback alone)")
+        );
+    }
+    Ok(url)
+}
+
+/// Whether a URL stays on this machine.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// A URL that paths can be added to. Nothing of it is repeated: it may hold a password.
+fn server(text: &str, example: &str) -> Result<Url, Wrong> {
+    let text = text.trim();
+    let with_scheme = || {
+        Wrong::new("a URL begins with http:// or https://").help(format!("write one such as \"{example}\""))
+    };
+    if !text.contains("://") {
+        return Err(with_scheme());
+    }
+    let mut url = Url::parse(text).map_err(|error| Wrong::new(format!("it is no URL ({error})")))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(with_scheme());
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(Wrong::new("the URL has no host"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Wrong::new("a URL has no place for a password")
+            .help("name a token with token_env, token_file or token_credential"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(Wrong::new(
+            "the URL goes on after its path: paths are added to it, so that `?` and `#` have no place in it",
+        ));
+    }
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&path);
+    Ok(url)
+}
+
+fn owner_and_name(text: &str) -> Result<(String, String), Wrong> {
+    let Some((owner, name)) = text.split_once('/') else {
+        return Err(Wrong::new("the owner is missing").help("write \"owner/name\""));
+    };
+    for (part, what) in [(owner, "owner"), (name, "name")] {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if part.is_empty() {
+            return Err(Wrong::new(format!("the {what} is missing")).help("write \"owner/name\""));
+        }
+        if let Some(wrong) = part.chars().find(|c| !allowed(*c)) {
+            return Err(Wrong::new(format!("{wrong:?} can't be in the {what}")));
+        }
+        // A path of dots would leave the API's own.
+        if part.bytes().all(|byte| byte == b'.') {
+            return Err(Wrong::new(format!("dots alone are no {what}")));
+        }
+    }
+    Ok((owner.to_owned(), name.to_owned()))
+}
+
+/// Addresses of pages are what one copies; the reference is in them.
+fn refuse_url(text: &str) -> Result<(), Wrong> {
+    let page = text.trim_start_matches("https://").trim_start_matches("http://").trim_start_matches("www.");
+    let known = ["replicate.com/", "r8.im/"];
+    let Some(path) = known.iter().find_map(|site| page.strip_prefix(site)) else {
+        let is_url = text.contains("://");
+        return if is_url {
+            Err(Wrong::new("a URL is no reference").help("write \"owner/name\""))
+        } else {
+            Ok(())
+        };
+    };
+    let parts: Vec<_> = path.split(['/', '?', '#', '@']).filter(|part| !part.is_empty()).collect();
+    let reference = match parts.as_slice() {
+        ["deployments", owner, name, ..] => format!("deployment = \"{owner}/{name}\""),
+        [owner, name, "versions", version, ..] => format!("replicate = \"{owner}/{name}:{version}\""),
+        [owner, name, ..] => format!("replicate = \"{owner}/{name}\""),
+        _ => "replicate = \"owner/name\"".to_owned(),
+    };
+    Err(Wrong::new("the address of a page is no reference")
+        .help(format!("write {}", super::report::cut(&reference, 160))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said<T>(result: Result<T, Wrong>) -> String {
+        result
+            .err()
+            .map_or_else(String::new, |wrong| format!("{}; {}", wrong.what, wrong.help.unwrap_or_default()))
+    }
+
+    #[test]
+    fn references() {
+        let version = "7762fd07cf82c948538e41f63f77d685e02b063e37e496e96eefd46c929f9bdc";
+        let written = format!("stability-ai/sdxl:{version}");
+        assert_eq!(replicate(&written).ok().map(|target| target.to_string()), Some(written.clone()));
+        assert_eq!(
+            replicate("meta/llama-3.1").ok().map(|target| target.to_string()),
+            Some("meta/llama-3.1".into())
+        );
+        assert_eq!(deployment("me/mine").ok().map(|target| target.kind()), Some("deployment"));
+        for (text, expected) in [
+            ("sdxl", "the owner is missing; write \"owner/name\""),
+            ("/sdxl", "the owner is missing; write \"owner/name\""),
+            ("a/", "the name is missing; write \"owner/name\""),
+            ("a/b/c", "'/' can't be in the name; "),
+            ("a/b c", "' ' can't be in the name; "),
+            ("../..", "dots alone are no owner; "),
+            ("a/b:", "a version has 64 hex digits, this has 0; "),
+            ("a/b:7762", "a version has 64 hex digits, this has 4; "),
+            ("a/b:latest", "a version has 64 hex digits, not 'l'; "),
+            (version, "a version alone does not tell the model; write \"owner/name:version\""),
+            (
+                "https://replicate.com/stability-ai/sdxl?x=1",
+                "the address of a page is no reference; write replicate = \"stability-ai/sdxl\"",
+            ),
+            (
+                "replicate.com/a/b/versions/7762",
+                "the address of a page is no reference; write replicate = \"a/b:7762\"",
+            ),
+            (
+                "https://replicate.com/deployments/me/mine",
+                "the address of a page is no reference; write deployment = \"me/mine\"",
+            ),
+            ("https://example.com/a/b", "a URL is no reference; write \"owner/name\""),
+        ] {
+            assert_eq!(said(replicate(text)), expected, "{text}");
+        }
+        assert_eq!(
+            said(deployment("me/mine:7762")),
+            "a deployment takes no version: its release tells which; write \"me/mine\""
+        );
+    }
+
+    #[test]
+    fn servers() {
+        for (text, url) in [
+            ("http://gpu-box:5000", "http://gpu-box:5000/"),
+            ("http://gpu-box:5000/", "http://gpu-box:5000/"),
+            ("https://host/a/b/", "https://host/a/b"),
+            ("http://[::1]:5000", "http://[::1]:5000/"),
+        ] {
+            assert_eq!(cog(text).map(|url| url.to_string()).ok(), Some(url.to_owned()), "{text}");
+        }
+        for text in [
+            "gpu-box:5000",
+            "gpu-box",
+            "ftp://host",
+            "http://",
+            "http://h:99999",
+            "http://h?x",
+            "http://h/#x",
+            "",
+        ] {
+            assert!(cog(text).is_err(), "{text}");
+        }
+        assert_eq!(
+            said(cog("http://me:hush@host")),
+            "a URL has no place for a password; name a token with token_env, token_file or token_credential"
+        );
+    }
+
+    #[test]
+    fn a_token_travels_in_the_clear_on_loopback_alone() {
+        for good in [
+            "https://api.replicate.com/v1",
+            "http://127.0.0.1:80/v1",
+            "http://localhost:1/v1",
+            "http://[::1]/v1",
+        ] {
+            assert!(base_url(good).is_ok(), "{good}");
+        }
+        for bad in ["http://api.replicate.com/v1", "http://10.0.0.1/v1", "http://localhost.evil.com/v1"] {
+            assert!(base_url(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! What must not be shown: tokens that stand in a file where only the name of a source should.
+//!
+//! Works on the text alone, so that it holds for a file whose syntax is broken too. Rather hides too
+//! much than too little: a drawn line keeps its shape under the stars.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// How the tokens of the services in use begin: Replicate, Hugging Face, GitHub, and the many that
+/// follow the first one's `sk-`.
+const PREFIXES: [&str; 6] = ["r8_", "hf_", "ghp_", "github_pat_", "sk-", "Bearer "];
+
+/// A prefix with fewer characters behind it is a word, not a token.
+const SHORTEST: usize = 4;
+
+/// Keys whose values are secrets, wherever they stand.
+const KEYS: [&str; 9] =
+    ["token", "secret", "password", "passwd", "api_key", "api-key", "apikey", "bearer", "authorization"];
+
+/// Whether a key's value is a secret. The keys that name where a token is are not among them, nor
+/// are the inputs that count tokens.
+pub(super) fn is_secret_key(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    let names_a_source = matches!(key.as_str(), "token_env" | "token_file" | "token_credential");
+    !names_a_source && !key.ends_with("tokens") && KEYS.iter().any(|word| key.contains(word))
+}
+
+/// Whether a text that should name a source looks like the token itself.
+pub(super) fn looks_secret(text: &str) -> bool {
+    let has = |test: fn(char) -> bool| text.chars().any(test);
+    let random = text.chars().count() >= 20
+        && has(|c| c.is_ascii_digit())
+        && has(|c| c.is_ascii_lowercase())
+        && !has(|c| matches!(c, '/' | '.'));
+    random || PREFIXES.iter().any(|prefix| text.trim_start().starts_with(prefix))
+}
+
+/// A text without the tokens and the URLs' credentials in it.
+pub(super) fn redact(text: &str) -> Cow<'_, str> {
+    let mut hidden: Vec<Range<usize>> = Vec::new();
+    recognisable(text, &mut hidden);
+    if hidden.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    hidden.sort_by_key(|range| range.start);
+    let mut shown = String::with_capacity(text.len());
+    let mut from = 0;
+    for range in hidden {
+        if range.start >= from {
+            shown.push_str(&text[from..range.start]);
+            shown.push('…');
+        }
+        from = from.max(range.end);
+    }
+    shown.push_str(&text[from..]);
+    Cow::Owned(shown)
+}
+
+/// A file's text with every secret in it under stars, byte by byte, so that places stay the same.
+pub(super) fn mask(text: &str, further: &[Range<usize>]) -> String {
+    let mut hidden = further.to_vec();
+    recognisable(text, &mut hidden);
+    by_key(text, &mut hidden);
+    let mut bytes = text.as_bytes().to_vec();
+    for range in hidden {
+        for byte in &mut bytes[range] {
+            if !matches!(byte, b'\n' | b'\r') {
+                *byte = b'*';
+            }
+        }
+    }
+    // Whole characters were replaced, so nothing is lost here.
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// What can be told by its look: known prefixes, and the credentials in a URL.
+fn recognisable(text: &str, hidden: &mut Vec<Range<usize>>) {
+    for prefix in PREFIXES {
+        for (start, _) in text.match_indices(prefix) {
+            let from = start + prefix.len();
+            let rest = &text[from..];
+            let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '-' | '.'));
+            let end = end.unwrap_or(rest.len());
+            // `task-list` is no token.
+            let within_a_word = text[..start].ends_with(|c: char| c.is_ascii_alphanumeric());
+            if end >= SHORTEST && !within_a_word {
+                hidden.push(from..from + end);
+            }
+        }
+    }
+    for (start, separator) in text.match_indices("://") {
+        let from = start + separator.len();
+        let authority = &text[from..];
+        let stop = |c: char| matches!(c, '/' | '?' | '#' | '"' | '\'') || c.is_whitespace();
+        let authority = &authority[..authority.find(stop).unwrap_or(authority.len())];
+        if let Some(at) = authority.rfind('@') {
+            hidden.push(from..from + at);
+        }
+    }
+}
+
+/// The values of keys that hold secrets, in TOML or in what was meant to be TOML.
+fn by_key(text: &str, hidden: &mut Vec<Range<usize>>) {
+    let mut from = 0;
+    while let Some(found) = text[from..].find(['=', ':']) {
+        let separator = from + found;
+        from = separator + 1;
+        if !is_secret_key(key_before(&text[..separator])) {
+            continue;
+        }
+        let value = &text[from..];
+        let start = from + (value.len() - value.trim_start_matches([' ', '\t', '=']).len());
+        let end = start + value_length(&text[start..]);
+        hidden.push(start..end);
+        from = end;
+    }
+}
+
+/// The last word before a separator, without its quotes; a bounded look back.
+fn key_before(text: &str) -> &str {
+    let text = text.trim_end_matches([' ', '\t', '"', '\'']);
+    let start = text
+        .char_indices()
+        .rev()
+        .take(64)
+        .take_while(|(_, c)| c.is_alphanumeric() || matches!(c, '_' | '-'))
+        .last()
+        .map_or(text.len(), |(index, _)| index);
+    &text[start..]
+}
+
+/// How far a value goes that begins a text; to the end where it is a string that isn't closed.
+fn value_length(text: &str) -> usize {
+    let closed = |quote: &str, within: &str| {
+        let inner = &within[quote.len()..];
+        inner.find(quote).map_or(within.len(), |end| end + 2 * quote.len())
+    };
+    let line = text.split('\n').next().unwrap_or(text);
+    if text.starts_with("\"\"\"") {
+        closed("\"\"\"", text)
+    } else if text.starts_with("'''") {
+        closed("'''", text)
+    } else if text.starts_with('"') {
+        // An escaped quote doesn't close it.
+        let mut escaped = false;
+        let close = line[1..].find(|c: char| {
+            let closes = c == '"' && !escaped;
+            escaped = c == '\\' && !escaped;
+            closes
+        });
+        close.map_or(line.len(), |end| end + 2)
+    } else if text.starts_with('\'') {
+        closed("'", line)
+    } else if text.starts_with('[') {
+        // Bounded, so that many of them that are never closed cost no more than a few.
+        text.bytes().take(4096).position(|byte| byte == b']').unwrap_or(line.len())
+    } else {
+        line.find([',', '}', '#']).unwrap_or(line.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_secret_keys_go_under_stars() {
+        for (text, shown) in [
+            ("token = \"hush\" # x", "token = ****** # x"),
+            ("api_key='hush'", "api_key=******"),
+            ("\"token\": \"hush\",", "\"token\": ******,"),
+            ("input = { secret = \"a\\\"b\", n = 1 }", "input = { secret = ******, n = 1 }"),
+            ("token = hush\nnext = 1", "token = ****\nnext = 1"),
+            ("token = \"\"\"a\nb\"\"\"\nn = 1", "token = ****\n****\nn = 1"),
+            ("token = \"\"\"a\nb", "token = ****\n*"),
+            ("tokens = [\"a\"]", "tokens = [\"a\"]"),
+            ("token_env = \"NAME\"", "token_env = \"NAME\""),
+            ("input = { max_tokens = 1 }", "input = { max_tokens = 1 }"),
+            ("token", "token"),
+        ] {
+            assert_eq!(mask(text, &[]), shown);
+        }
+    }
+
+    #[test]
+    fn tokens_are_known_by_their_look() {
+        assert_eq!(mask("replicate = \"r8_abcDEF\"", &[]), "replicate = \"r8_******\"");
+        assert_eq!(mask("cog = \"http://me:hush@box:5000\"", &[]), "cog = \"http://*******@box:5000\"");
+        assert_eq!(mask("task-list disk-based r8_ab", &[]), "task-list disk-based r8_ab");
+        assert_eq!(redact("`r8_abcDEF` and http://me:hush@box"), "`r8_…` and http://…@box");
+        assert_eq!(redact("a plain text"), "a plain text");
+    }
+
+    #[test]
+    fn names_of_sources_do_not_look_like_tokens() {
+        for name in
+            ["REPLICATE_API_TOKEN", "replicate-token", "GPU_BOX_TOKEN_2", "/run/secrets/token-number-1"]
+        {
+            assert!(!looks_secret(name), "{name}");
+        }
+        for token in ["r8_abc", "0123456789abcdef0123456789", "Bearer x"] {
+            assert!(looks_secret(token), "{token}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! `token_credential`, `token_env`, `token_file`: where a token is, never the token.
+
+use super::report::Report;
+use super::secret;
+use super::section::{Field, Section, Wrong};
+use super::value::TokenSource;
+use std::path::PathBuf;
+
+/// The sources that a section names; absent where it names none.
+pub(super) fn read(section: &Section<'_>, report: &mut Report<'_>) -> Field<TokenSource> {
+    let fields = [
+        source(section, report, "token_credential", credential),
+        source(section, report, "token_env", variable),
+        source(section, report, "token_file", file),
+    ];
+    if fields.iter().any(|field| matches!(field, Field::Wrong)) {
+        return Field::Wrong;
+    }
+    if fields.iter().all(|field| matches!(field, Field::Absent)) {
+        return Field::Absent;
+    }
+    let [credential, env, file] = fields.map(Field::given);
+    Field::Given(TokenSource { credential, env, file: file.map(PathBuf::from) })
+}
+
+fn source(
+    section: &Section<'_>,
+    report: &mut Report<'_>,
+    key: &str,
+    check: impl FnOnce(&str) -> Result<(), Wrong>,
+) -> Field<String> {
+    let mut suspect = false;
+    let field = section.text(report, key, |text| {
+        suspect = true;
+        if secret::looks_secret(text) {
+            return Err(Wrong::new("this looks like the token itself, which has no place in this file")
+                .help("name where it is, and make a new token: this one may have been seen"));
+        }
+        check(text)?;
+        suspect = false;
+        Ok(text.to_owned())
+    });
+    // Whatever is wrong here may be a token.
+    if let (true, Some(entry)) = (suspect, section.entry(key)) {
+        report.hide(&entry.span);
+    }
+    field
+}
+
+fn variable(name: &str) -> Result<(), Wrong> {
+    let first = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    if name.starts_with('$') {
+        Err(Wrong::new("the name stands without its `$`"))
+    } else if !first || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        Err(Wrong::new("this is no name of an environment variable: those have letters, digits and `_`"))
+    } else {
+        Ok(())
+    }
+}
+
+fn credential(name: &str) -> Result<(), Wrong> {
+    // systemd takes any file name that is no path.
+    if name.contains('/')
+        || name == "."
+        || name == ".."
+        || name.len() > 255
+        || name.contains(char::is_control)
+    {
+        Err(Wrong::new("a credential has a name, not a path").help("use token_file for a path"))
+    } else {
+        Ok(())
+    }
+}
+
+fn file(path: &str) -> Result<(), Wrong> {
+    super::folders::check_path(path)
+}

@@ -1,0 +1,268 @@
+//! Tokens: where one is named in `warm.toml`, and how it is read.
+//!
+//! Owns the only way a secret enters the program. What it holds never leaves it as text: not in an
+//! error, not in Debug.
+
+use super::env::Env;
+use reqwest::header::HeaderValue;
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use thiserror::Error;
+
+/// The systemd credential of Replicate's token, where none is named.
+const REPLICATE_CREDENTIAL: &str = "replicate-token";
+/// The environment variable of Replicate's token, where none is named; the official clients' own.
+const REPLICATE_VARIABLE: &str = "REPLICATE_API_TOKEN";
+/// Where systemd puts a service's credentials.
+const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
+
+/// The largest token file that is read, in bytes; the longest tokens in use (JWTs) have a few KiB.
+const FILE_LIMIT: u64 = 16 * 1024;
+
+/// Where a token is to be read; tried in this order, the first that is there is taken.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct TokenSource {
+    /// The name of a file in `$CREDENTIALS_DIRECTORY`.
+    pub credential: Option<String>,
+    /// The name of an environment variable.
+    pub env: Option<String>,
+    /// A file.
+    pub file: Option<PathBuf>,
+}
+
+/// A bearer token: neither Debug's output nor Display tells it; the one way out is the header that
+/// [`Token::header`] makes, which is marked sensitive.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Token(Arc<str>);
+
+/// Why there is no token. None of them holds any of its text.
+#[derive(Debug, Error)]
+pub enum TokenError {
+    /// None of the places has one.
+    #[error("no token: tried {}; put it in one of them", .tried.join(", "))]
+    Missing {
+        /// Each place, and why it has none.
+        tried: Vec<String>,
+    },
+    /// It is there, and can't be read.
+    #[error("can't read the token in {place}: {source}")]
+    Read {
+        /// Which file.
+        place: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It is there, and holds no token.
+    #[error("{place} is empty: put the token in it")]
+    Empty {
+        /// Which file or variable.
+        place: String,
+    },
+    /// It holds something that can't be sent in a header.
+    #[error(
+        "{place} holds more than a token (a blank, a control or a non-ASCII character): put the token alone in it"
+    )]
+    Malformed {
+        /// Which file or variable.
+        place: String,
+    },
+    /// A file far too large for a token.
+    #[error("{place} is larger than {} KiB: that is no token", FILE_LIMIT / 1024)]
+    Large {
+        /// Which file.
+        place: String,
+    },
+}
+
+impl TokenSource {
+    /// Where Replicate's token is looked for, unless `warm.toml` names another place.
+    pub fn replicate() -> Self {
+        Self {
+            credential: Some(REPLICATE_CREDENTIAL.to_owned()),
+            env: Some(REPLICATE_VARIABLE.to_owned()),
+            file: None,
+        }
+    }
+
+    /// Reads it, with warnings where others could read it too.
+    pub fn read(&self, env: &Env) -> Result<(Token, Vec<String>), TokenError> {
+        let mut tried = Vec::new();
+        let credentials = env.path(CREDENTIALS_DIRECTORY);
+        if let Some(name) = &self.credential {
+            match credentials {
+                None => tried.push(format!("the credential {name} (${CREDENTIALS_DIRECTORY} is not set)")),
+                Some(directory) => match read_file(&directory.join(name), credentials)? {
+                    Some(found) => return Ok(found),
+                    None => tried.push(format!("the credential {name} (not in {})", directory.display())),
+                },
+            }
+        }
+        if let Some(name) = &self.env {
+            match env.os(name) {
+                None => tried.push(format!("${name} (not set)")),
+                Some(value) => {
+                    let place = format!("${name}");
+                    let text =
+                        value.to_str().ok_or_else(|| TokenError::Malformed { place: place.clone() })?;
+                    return Ok((Token::new(text, &place)?, Vec::new()));
+                }
+            }
+        }
+        if let Some(path) = &self.file {
+            match read_file(path, credentials)? {
+                Some(found) => return Ok(found),
+                None => tried.push(format!("{} (no such file)", path.display())),
+            }
+        }
+        Err(TokenError::Missing { tried })
+    }
+}
+
+/// Reads a token file; none where it is not there.
+fn read_file(path: &Path, credentials: Option<&Path>) -> Result<Option<(Token, Vec<String>)>, TokenError> {
+    let place = path.display().to_string();
+    let failed = |source| TokenError::Read { place: place.clone(), source };
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    // Reading a pipe or a device might never end.
+    if !metadata.is_file() {
+        return Err(failed(io::Error::other("not a regular file")));
+    }
+    let mode = metadata.permissions().mode() & 0o777;
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .map_err(failed)?
+        .take(FILE_LIMIT + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    if bytes.len() as u64 > FILE_LIMIT {
+        return Err(TokenError::Large { place });
+    }
+    let text = std::str::from_utf8(&bytes).map_err(|_| TokenError::Malformed { place: place.clone() })?;
+    let token = Token::new(text, &place)?;
+    // systemd guards its credentials' directory itself, and opens their modes to the group.
+    let guarded = credentials.is_some_and(|directory| path.starts_with(directory));
+    let mut warnings = Vec::new();
+    if mode & 0o077 != 0 && !guarded {
+        warnings.push(format!("{place} can be read by others (mode {mode:04o}): chmod 600 {place}"));
+    }
+    Ok(Some((token, warnings)))
+}
+
+impl Token {
+    fn new(text: &str, place: &str) -> Result<Self, TokenError> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(TokenError::Empty { place: place.to_owned() });
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(TokenError::Malformed { place: place.to_owned() });
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// `Authorization`'s value.
+    pub fn header(&self) -> HeaderValue {
+        let mut value = HeaderValue::try_from(format!("Bearer {}", self.0))
+            .expect("a token has visible ASCII characters alone, which any header may have");
+        value.set_sensitive(true);
+        value
+    }
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn file(directory: &Path, name: &str, text: &str, mode: u32) -> PathBuf {
+        let path = directory.join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    fn of_file(path: PathBuf) -> TokenSource {
+        TokenSource { file: Some(path), ..TokenSource::default() }
+    }
+
+    #[test]
+    fn the_credential_comes_before_the_variable() {
+        let directory = tempfile::tempdir().unwrap();
+        file(directory.path(), "replicate-token", "r8_of_the_credential\n", 0o440);
+        let both = Env::from([
+            ("CREDENTIALS_DIRECTORY", directory.path().as_os_str()),
+            ("REPLICATE_API_TOKEN", "r8_of_the_variable".as_ref()),
+        ]);
+        let (token, warnings) = TokenSource::replicate().read(&both).unwrap();
+        assert_eq!(token.header(), "Bearer r8_of_the_credential");
+        assert_eq!(warnings, Vec::<String>::new());
+        let variable = Env::from([("REPLICATE_API_TOKEN", " r8_of_the_variable ")]);
+        let (token, _) = TokenSource::replicate().read(&variable).unwrap();
+        assert_eq!(token.header(), "Bearer r8_of_the_variable");
+    }
+
+    #[test]
+    fn a_missing_one_says_where_it_was_looked_for() {
+        let source = TokenSource { file: Some("/nowhere/token".into()), ..TokenSource::replicate() };
+        assert_eq!(
+            source.read(&Env::default()).unwrap_err().to_string(),
+            "no token: tried the credential replicate-token ($CREDENTIALS_DIRECTORY is not set), \
+             $REPLICATE_API_TOKEN (not set), /nowhere/token (no such file); put it in one of them"
+        );
+    }
+
+    #[test]
+    fn files_that_others_may_read_give_a_warning() {
+        let directory = tempfile::tempdir().unwrap();
+        for (mode, warned) in [(0o600, false), (0o400, false), (0o640, true), (0o644, true)] {
+            let path = file(directory.path(), &format!("{mode:o}"), "secret", mode);
+            let (_, warnings) = of_file(path).read(&Env::default()).unwrap();
+            assert_eq!(!warnings.is_empty(), warned, "{mode:o}: {warnings:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused_and_never_told() {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, text, said) in [
+            ("empty", "", "is empty"),
+            ("blank", " \n\t", "is empty"),
+            ("two", "hush hush", "more than a token"),
+            ("control", "hush\u{7}", "more than a token"),
+            ("accent", "hüsh", "more than a token"),
+        ] {
+            let error = of_file(file(directory.path(), name, text, 0o600)).read(&Env::default()).unwrap_err();
+            assert!(error.to_string().contains(said), "{name}: {error}");
+            assert!(!format!("{error} {error:?}").contains("hush"), "{error:?}");
+        }
+        let long = of_file(file(directory.path(), "long", &"x".repeat(20_000), 0o600));
+        assert!(matches!(long.read(&Env::default()), Err(TokenError::Large { .. })));
+        assert!(matches!(
+            of_file(directory.path().into()).read(&Env::default()),
+            Err(TokenError::Read { .. })
+        ));
+        let empty = Env::from([("REPLICATE_API_TOKEN", "")]);
+        assert!(matches!(TokenSource::replicate().read(&empty), Err(TokenError::Empty { .. })));
+    }
+
+    #[test]
+    fn neither_debug_nor_the_header_tells_it() {
+        let token = Token::new("r8_hush", "here").unwrap();
+        assert_eq!(format!("{token:?}"), "Token(…)");
+        assert_eq!(format!("{:?}", token.header()), "Sensitive");
+    }
+}
