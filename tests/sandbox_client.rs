@@ -101,7 +101,7 @@ fn python_with(package: &str) -> PathBuf {
         let install =
             "install python3 (3.8 or newer) with its venv module, on Debian python3 and python3-venv";
         must(Command::new("python3").args(["-m", "venv"]).arg(&making), install);
-        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--pre", package];
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", package];
         must(Command::new(making.join("bin/python")).args(pip), "pip must reach a package index");
         if fs::rename(&making, &ready).is_err() {
             fs::remove_dir_all(&making).unwrap();

@@ -239,12 +239,9 @@ async fn every_fault_looks_as_it_should() {
         assert_eq!(reply.headers()["content-type"], kind, "{fault:?}");
         let (retry, body) = (reply.headers().contains_key("retry-after"), reply.text().await.unwrap());
         let told = (retry, body.contains("retry_after"), body.contains("~5s"));
-        let expected = match fault {
-            Fault::ThrottledHeader => (true, false, false),
-            Fault::ThrottledBody => (false, true, false),
-            Fault::ThrottledText => (false, false, true),
-            _ => (false, false, false),
-        };
+        let expected = [Fault::ThrottledHeader, Fault::ThrottledBody, Fault::ThrottledText]
+            .map(|form| form == fault)
+            .into();
         assert_eq!(told, expected, "{fault:?}");
         let json = serde_json::from_str::<Value>(&body).is_ok();
         assert_eq!(json, !matches!(fault, Fault::BadGateway | Fault::Garbage), "{fault:?}");
