@@ -204,7 +204,7 @@ pub enum ZoneError {
         nearest: Vec<String>,
     },
     /// The system's file can't be used, and the copy built in doesn't know the zone.
-    #[error("time zone `{name}`: can't use {}: {why}; reinstall the system's tzdata", path.display())]
+    #[error("time zone `{name}`: can't use {}: {why}; write an IANA name such as Europe/Berlin, or reinstall tzdata where this is one", path.display())]
     Damaged {
         /// The zone.
         name: String,

@@ -16,7 +16,7 @@ use self::api::Api;
 use self::follow::{End, Follow, say_booting};
 use self::prediction::Prediction;
 use self::problem::{Kind, Problem};
-use super::input::{self, MadeInput};
+use super::input::MadeInput;
 use super::{Facts, Inspection, http};
 use crate::clock::{self, Stopwatch};
 use crate::config::value::Token;
@@ -234,8 +234,7 @@ impl Replicate {
         if known.plan.as_ref().is_some_and(|plan| plan.aim.version != aim.version) {
             known.unshrunk.clear();
         }
-        let made = input::minimal(&aim.schema, aim.example.as_ref(), &self.user_input, &known.unshrunk)
-            .map_err(|error| Problem::new(Kind::Input, error.to_string()))?;
+        let made = aim.input(&self.user_input, &known.unshrunk)?;
         let plan = Arc::new(Plan { aim, made });
         known.plan = Some(Arc::clone(&plan));
         known.stale_at = clock::instant().checked_add(LOOK_AGAIN);

@@ -65,42 +65,39 @@ impl Follow<'_> {
         let result = (created.status.is_end() || whole).then_some(replied);
         let mut latest = created;
         let mut ended = result;
+        let mut trouble = None;
         let (mut pause, mut extra_looks) = (FIRST_PAUSE, 0);
         // Where the result is there, only its times are missing, and they are asked for at once.
         let mut look_now = result.is_some();
-        loop {
+        let ended = loop {
             if !std::mem::replace(&mut look_now, false) {
                 tokio::time::sleep(pause.min(self.left())).await;
                 pause = pause.mul_f64(1.5).min(LAST_PAUSE);
             }
-            let trouble = match self.look(&latest).await {
-                Ok(prediction) => {
-                    latest = prediction;
-                    None
-                }
+            match ended {
+                Some(at) if self.left().is_zero() || self.sent.elapsed() > at + PATIENCE => break at,
+                None if self.left().is_zero() => return self.give_up(&latest, trouble).await,
+                Some(_) | None => {}
+            }
+            match self.look(&latest).await {
+                Ok(prediction) => (latest, trouble) = (prediction, None),
                 Err(problem) if problem.kind == Kind::Token => return self.end(problem.into_answer()),
                 Err(problem) => {
                     pause = pause.max(problem.retry_after.unwrap_or_default().min(LONGEST_PAUSE));
-                    Some(problem.sentence)
+                    trouble = Some(problem.sentence);
                 }
-            };
-            if trouble.is_none() && latest.status.is_end() {
-                ended = ended.or_else(|| Some(self.sent.elapsed()));
+            }
+            if latest.status.is_end() {
+                let at = *ended.get_or_insert_with(|| self.sent.elapsed());
                 if latest.is_timed() || extra_looks == EXTRA_LOOKS {
-                    break;
+                    break at;
                 }
-                extra_looks += 1;
+                extra_looks += u32::from(trouble.is_none());
             }
             if latest.status == Status::Starting && self.sent.elapsed() > self.cold_after {
                 say_booting(self.phase);
             }
-            match ended {
-                Some(at) if self.left().is_zero() || self.sent.elapsed() > at + PATIENCE => break,
-                None if self.left().is_zero() => return self.give_up(&latest, trouble).await,
-                _ => {}
-            }
-        }
-        let ended = ended.unwrap_or_else(|| self.sent.elapsed());
+        };
         let total = result.or_else(|| latest.total()).unwrap_or(ended);
         End { answer: self.answer(&latest), signs: latest.signs(), total, done: ended }
     }

@@ -161,7 +161,7 @@ async fn create(
         _ => Fate::Succeeds,
     };
     let order = Order {
-        output: schema::output(&wanted.schema, &format!("{}/sandbox/output.png", caller.origin)),
+        output: schema::output(&wanted.schema),
         pool: wanted.pool,
         conduct: wanted.conduct,
         always_on: wanted.always_on,
