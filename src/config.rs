@@ -15,7 +15,7 @@ mod locate;
 mod mend;
 mod model;
 mod named;
-mod nearest;
+pub mod nearest;
 pub mod problem;
 mod reference;
 pub mod render;

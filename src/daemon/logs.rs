@@ -25,7 +25,7 @@ pub fn start(format: Format, louder: u8, quiet: bool) -> anyhow::Result<()> {
     let level = match (quiet, louder) {
         (true, _) => "warn",
         (false, 0) => "warmd=info,warn",
-        (false, 1) => "warmd=debug,info",
+        (false, 1) => "warmd=debug,warn",
         (false, _) => "trace",
     };
     let filter = match std::env::var("RUST_LOG") {

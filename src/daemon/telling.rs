@@ -30,6 +30,8 @@ pub(super) fn log(entry: &Entry) {
         What::Boot { took } => {
             tracing::debug!(model, took = took.map(|took| took.as_secs_f64()), "boot seen");
         }
+        // The first state of a model that was never seen before is no change.
+        What::State { from, to, .. } if from == to => {}
         What::State { from, to, reason } => {
             let (from, to) = (name(*from), name(*to));
             tracing::info!(model, from, to, reason = reason.as_deref(), "state changed");
