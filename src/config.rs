@@ -4,7 +4,9 @@
 //! again. Reads no clock; reads files only in `load`.
 
 mod check;
+mod diff;
 pub mod env;
+mod field;
 mod folders;
 mod input;
 mod keys;
@@ -28,6 +30,7 @@ mod twice;
 pub mod value;
 
 pub use check::check_text;
+pub use diff::Changes;
 pub use env::Env;
 pub use load::{find, load};
 pub use problem::{Problem, Problems};
@@ -65,7 +68,7 @@ pub struct Config {
 /// `[daemon]`, with every default filled in from the environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Daemon {
-    /// The SQLite file.
+    /// The `SQLite` file.
     pub state: PathBuf,
     /// The Unix socket.
     pub socket: PathBuf,

@@ -39,6 +39,17 @@ impl Open {
         Self::on(self.folder, self.retention)
     }
 
+    /// Asserts that the store tells the sums of these entries, whatever the span.
+    async fn told_is(&self, entries: &[Entry]) {
+        for since in SINCES {
+            let told = self.store.summaries(ago(since), now()).await.unwrap();
+            assert_eq!(told.models, expected(entries, told.since), "since {since} s ago: {}", told.since);
+            let one = self.store.summary(model("model-1"), ago(since), now()).await.unwrap();
+            assert_eq!(one.models.get(&model("model-1")), told.models.get(&model("model-1")));
+            assert!(one.models.len() <= 1 && one.since == told.since);
+        }
+    }
+
     async fn checkpoint(&self, names: &[&str]) {
         let states = names.iter().map(|name| (model(name), format!("{{\"of\":\"{name}\"}}"))).collect();
         self.store.checkpoint(states).await.unwrap();
@@ -154,31 +165,41 @@ const SINCES: [i64; 7] = [600, 5000, 8000, 86_400, 6 * 86_400, 30 * 86_400, 200 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// The sums are those of the entries, before and after folding, and folding again does nothing.
+    /// The sums are those of the entries, before, between and after folds; to fold again does
+    /// nothing.
     #[test]
     fn sums_are_true_before_and_after_folding(
-        entries in entries(), rows in 1..40_usize, retention in prop::sample::select(vec![1, 6, 8, 90, 1000_u32]),
+        entries in entries(),
+        rows in 1..40_usize,
+        retention in prop::sample::select(vec![1, 6, 8, 90, 1000_u32]),
+        folds in prop::collection::vec(0..100_i64, 3),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let open = Open::new(DAY * retention);
-            for part in entries.chunks(rows) {
-                open.store.append_all(part.to_vec());
-                open.store.flush().await.unwrap();
-            }
-            open.checkpoint(&["model-0", "model-1", "model-2"]).await;
-            for round in 0..3 {
-                for since in SINCES {
-                    let told = open.store.summaries(ago(since), now()).await.unwrap();
-                    assert_eq!(told.models, expected(&entries, told.since), "since {since} in round {round}");
-                    let one = open.store.summary(model("model-1"), ago(since), now()).await.unwrap();
-                    assert_eq!(one.models.get(&model("model-1")), told.models.get(&model("model-1")));
-                    assert!(one.models.len() <= 1 && one.since == told.since);
+            let known = |upto: usize| &entries[..upto];
+            // In parts, with folds on earlier days between them: hours and days are added to.
+            let mut folds_on = folds.iter().copied();
+            let mut written = 0;
+            for part in entries.chunks(entries.len().div_ceil(3)) {
+                for row in part.chunks(rows) {
+                    open.store.append_all(row.to_vec());
+                    open.store.flush().await.unwrap();
                 }
-                let folded = open.store.fold(now()).await.unwrap();
-                assert!(round == 0 || folded == Folded::default(), "{folded:?} in round {round}");
+                written += part.len();
+                open.checkpoint(&["model-0", "model-1", "model-2"]).await;
+                open.told_is(known(written)).await;
+                if let Some(days) = folds_on.next() {
+                    open.store.fold(ago(days * 86_400)).await.unwrap();
+                    open.told_is(known(written)).await;
+                }
             }
-        });
+            open.store.fold(now()).await.unwrap();
+            open.told_is(&entries).await;
+            prop_assert_eq!(open.store.fold(now()).await.unwrap(), Folded::default());
+            open.told_is(&entries).await;
+            Ok(())
+        })?;
     }
 }
 
@@ -234,9 +255,10 @@ async fn a_checkpoint_knows_the_entries_before_it_and_no_others() {
     let open = Open::new(90 * DAY);
     let numbered = |n: i64| heartbeat("llama", ago(100 - n), Outcome::Busy, 0);
     open.store.append(numbered(1));
-    let saving = open.checkpoint(&["llama"]);
-    // Joined in order: the command is in the queue once it was polled, what follows comes after it.
-    tokio::join!(biased; saving, async { open.store.append(numbered(2)) });
+    // Its place in the order is that of the call, not of the await.
+    let saving = open.store.checkpoint([(model("llama"), "{}".to_owned())].into());
+    open.store.append(numbered(2));
+    saving.await.unwrap();
     let open = open.restart();
     assert_eq!(open.recovered.tail, [numbered(2)]);
 }
@@ -287,6 +309,32 @@ async fn a_stretch_is_shared_out_over_hours_and_days() {
         let spent = told.models[&model("llama")].spent;
         assert_eq!(spent.unknown, (ago(2 * 86_400) - told.since).to_std().unwrap());
         assert_eq!(spent.open(), spent.unknown);
+    }
+}
+
+/// A step that fails at its very end, as a killed process would leave it, has changed nothing.
+#[tokio::test]
+async fn a_step_of_a_fold_is_done_whole_or_not_at_all() {
+    for table in ["journal", "interval"] {
+        let open = Open::new(90 * DAY);
+        let hours_ago = |hours: i64| ago(hours * 3600);
+        for hours in (3..400).rev() {
+            open.store.append(heartbeat("llama", hours_ago(hours), Outcome::Cold, 9000));
+            open.store.flush().await.unwrap();
+        }
+        open.checkpoint(&["llama"]).await;
+        // As seen ten days ago: what is to become days now is hours by then.
+        open.store.fold(hours_ago(240)).await.unwrap();
+        let before = open.store.summaries(hours_ago(1000), now()).await.unwrap();
+        let state = rusqlite::Connection::open(open.folder.path().join("warmd.db")).unwrap();
+        let refuse = "BEGIN SELECT raise(ABORT, 'refused'); END";
+        state.execute_batch(&format!("CREATE TRIGGER refuse BEFORE DELETE ON {table} {refuse}")).unwrap();
+        let error = open.store.fold(now()).await.unwrap_err();
+        assert!(error.to_string().contains("refused"), "{error}");
+        assert_eq!(open.store.summaries(hours_ago(1000), now()).await.unwrap(), before, "{table}");
+        state.execute_batch("DROP TRIGGER refuse").unwrap();
+        open.store.fold(now()).await.unwrap();
+        assert_eq!(open.store.summaries(hours_ago(1000), now()).await.unwrap(), before, "{table}");
     }
 }
 

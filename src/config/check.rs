@@ -4,6 +4,7 @@
 //! own. Reads no file and no clock.
 
 use super::env::Env;
+use super::field::{Field, Wrong};
 use super::keys::{self, Keys};
 use super::mend::Mended;
 use super::model::Reader;
@@ -11,7 +12,7 @@ use super::named::NamedHours;
 use super::problem::{Problem, Problems};
 use super::report::{Finding, Report};
 use super::rhythm::{DAY, Rhythm, SHORTEST};
-use super::section::{Field, Section, Wrong, kind};
+use super::section::{Section, kind};
 use super::value::TokenSource;
 use super::{Config, Daemon, Loaded, Replicate, folders, reference, sources, syntax};
 use crate::hours::zone::Zones;
@@ -104,7 +105,7 @@ fn config(
 
 /// Tells that there are no models, unless what is there was meant to be some.
 fn no_models(root: &Section<'_>, table: &DeTable<'_>, report: &mut Report<'_>) {
-    let mut meant = table.keys().map(|key| key.get_ref());
+    let mut meant = table.keys().map(toml::Spanned::get_ref);
     let is_meant = meant.any(|key| report.speller.nearest(key, ["models"]).is_some());
     if root.entry("models").is_none() && (is_meant || report.is_broken(&(0..usize::MAX))) {
         return;

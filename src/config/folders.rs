@@ -1,7 +1,7 @@
 //! Where the state and the socket are, unless the file says so: systemd's folders, else the user's.
 
 use super::env::Env;
-use super::section::Wrong;
+use super::field::Wrong;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 

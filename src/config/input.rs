@@ -1,6 +1,7 @@
 //! `input`: from TOML to the JSON that is laid over a model's minimal input.
 
-use super::section::{Wrong, kind};
+use super::field::Wrong;
+use super::section::kind;
 use serde_json::{Map, Number, Value};
 use toml::de::{DeInteger, DeTable, DeValue};
 

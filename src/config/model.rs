@@ -1,10 +1,11 @@
 //! `[models.NAME]`: what is kept warm.
 
+use super::field::{Field, Wrong};
 use super::keys;
 use super::named::{NamedHours, inner_table};
 use super::report::{Finding, Report};
 use super::rhythm::Rhythm;
-use super::section::{Field, Section, Wrong, join};
+use super::section::{Section, join};
 use super::sources;
 use super::value::ModelName;
 use super::{ColdAfter, Lead, Model, Probe, Target, input, reference};

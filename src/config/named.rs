@@ -1,9 +1,10 @@
 //! `[hours.NAME]`: hours that models share.
 
+use super::field::Field;
 use super::keys;
 use super::report::{Finding, Report};
 use super::rhythm;
-use super::section::{Field, Section, join, kind};
+use super::section::{Section, join, kind};
 use super::value::ModelName;
 use crate::hours::Part;
 use crate::hours::grammar::{Closed, Open};

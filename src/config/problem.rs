@@ -78,17 +78,17 @@ impl Problems {
     /// Draws the first hundred, each with its line of the file and a caret under the key, and tells
     /// how many there are. `width` is the terminal's, in columns.
     pub fn render(&self, color: bool, width: usize) -> String {
-        let mut text = render::draw(&self.0, color, width);
+        let text = render::draw(&self.0, color, width);
         let file = self.0.first().map_or("", |problem| &problem.file);
         let count = match self.0.len() {
             1 => "1 problem".to_owned(),
             count => format!("{count} problems"),
         };
-        text.push_str(&match self.0.len().saturating_sub(render::DRAWN) {
-            0 => format!("{count} in {file}\n"),
-            _ => format!("{count} in {file}; the first {} are shown, --json tells all\n", render::DRAWN),
-        });
-        text
+        let rest = match self.0.len().saturating_sub(render::DRAWN) {
+            0 => String::new(),
+            _ => format!("; the first {} are shown, --json tells all", render::DRAWN),
+        };
+        text + &count + " in " + file + &rest + "\n"
     }
 }
 
@@ -104,12 +104,3 @@ impl fmt::Display for Problems {
 }
 
 impl std::error::Error for Problems {}
-
-impl<'a> IntoIterator for &'a Problems {
-    type Item = &'a Problem;
-    type IntoIter = std::slice::Iter<'a, Problem>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
-    }
-}

@@ -1,7 +1,7 @@
 //! What is kept warm, and where: Replicate's references and the URLs of servers.
 
 use super::Target;
-use super::section::Wrong;
+use super::field::Wrong;
 use url::{Host, Url};
 
 /// The hex digits of a version.

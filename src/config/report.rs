@@ -173,17 +173,17 @@ fn problem(finding: Finding, file: &Arc<str>, masked: &str, lines: &mut Lines<'_
     let other = finding.other;
     let mut title = secret::redact(&finding.title).into_owned();
     if let Some((other, label)) = &other {
-        title.push_str(&format!(" ({label} in line {})", lines.number(other.start)));
+        title = format!("{title} ({label} in line {})", lines.number(other.start));
     }
     let tidy = |text: String| secret::redact(&text).into_owned();
     let (help, accepted) = (finding.help.map(tidy), finding.accepted.map(tidy));
     let mut message = title.clone();
     if let Some(help) = &help {
-        message.push_str(&format!("; {help}"));
+        message = format!("{message}; {help}");
     }
     if let Some(accepted) = &accepted {
         let joint = if message.ends_with('?') { "" } else { ";" };
-        message.push_str(&format!("{joint} accepted here: {accepted}"));
+        message = format!("{message}{joint} accepted here: {accepted}");
     }
     let drawing = drawn.then(|| {
         let excerpt = span.as_ref().map(|span| {

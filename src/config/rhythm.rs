@@ -1,8 +1,9 @@
 //! What `[defaults]` and every model share: when a model is kept warm, and how often.
 
+use super::field::{Field, Wrong};
 use super::named::NamedHours;
 use super::report::{Finding, Report};
-use super::section::{Field, Section, Wrong};
+use super::section::Section;
 use super::{ColdAfter, Lead};
 use crate::hours::grammar::{Closed, Open};
 use crate::hours::zone::{Zone, Zones};

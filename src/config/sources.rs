@@ -1,8 +1,9 @@
 //! `token_credential`, `token_env`, `token_file`: where a token is, never the token.
 
+use super::field::{Field, Wrong};
 use super::report::Report;
 use super::secret;
-use super::section::{Field, Section, Wrong};
+use super::section::Section;
 use super::value::TokenSource;
 use std::path::PathBuf;
 

@@ -173,7 +173,7 @@ pub fn format_duration(duration: Duration) -> String {
     for (unit, size) in UNITS {
         let count = millis / u128::from(size);
         if count > 0 {
-            text.push_str(&format!("{count}{unit}"));
+            text = format!("{text}{count}{unit}");
         }
         millis %= u128::from(size);
     }

@@ -20,7 +20,7 @@ const BAD_CONFIGURATION: u8 = 78;
 #[derive(Debug, Parser)]
 #[command(name = "warmd", version)]
 pub struct Args {
-    /// The configuration [default: $WARMD_CONFIG, ./warm.toml, /etc/warmd/warm.toml]
+    /// The configuration; else `$WARMD_CONFIG`, `./warm.toml`, `/etc/warmd/warm.toml`
     #[arg(long, value_name = "PATH")]
     pub config: Option<PathBuf>,
     /// Run on an embedded stand-in for Replicate and Cog, with a live status: needs nothing

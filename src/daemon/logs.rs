@@ -21,7 +21,7 @@ pub enum Format {
 }
 
 /// Starts logging. `louder` counts `-v`; `quiet` is `-q`. `RUST_LOG` wins over both.
-pub fn start(format: Format, louder: u8, quiet: bool) -> anyhow::Result<()> {
+pub(super) fn start(format: Format, louder: u8, quiet: bool) -> anyhow::Result<()> {
     let level = match (quiet, louder) {
         (true, _) => "warn",
         (false, 0) => "warmd=info,warn",

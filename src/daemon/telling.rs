@@ -23,7 +23,7 @@ pub(super) fn log(entry: &Entry) {
                 | Outcome::RateLimited
                 | Outcome::TimedOut
                 | Outcome::Unreachable => {
-                    tracing::warn!(model, outcome, error, "heartbeat brought no answer")
+                    tracing::warn!(model, outcome, error, "heartbeat brought no answer");
                 }
             }
         }

@@ -1,5 +1,7 @@
 //! The real programs against real servers: `warmd` and `warmctl` as their user runs them.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where what it rests on is not so")]
+
 mod bad_input;
 mod lifecycle;
 mod reload;

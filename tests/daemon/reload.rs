@@ -40,7 +40,6 @@ impl Cogs {
             .route("/{server}/predictions", post(predict));
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        #[expect(clippy::disallowed_methods, reason = "it ends with the runtime that the test owns")]
         runtime.spawn(async move { axum::serve(listener, routes).await });
         Self { _runtime: runtime, address, asked }
     }

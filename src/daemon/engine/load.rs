@@ -22,7 +22,7 @@ impl Engine {
     /// Runs by `configuration` from now on; tells what changed, a line each.
     pub(super) fn load(&mut self, configuration: Configuration, starting: bool) -> Vec<String> {
         let now = clock::now();
-        let changes: Vec<String> = Vec::new();
+        let changes = self.running.config.diff(&configuration.config);
         let before = std::mem::replace(&mut self.running, configuration);
         self.config_error = None;
         self.load_accounts();
@@ -54,7 +54,7 @@ impl Engine {
         }
         self.look_at_all();
         self.apply_holds();
-        changes
+        changes.lines()
     }
 
     /// Takes up new zones: the same windows, at other instants perhaps.
@@ -170,10 +170,7 @@ impl Engine {
 
     fn account_up_to(&mut self, name: &ModelName, entries: Vec<Entry>, now: DateTime<Utc>) {
         let Some(model) = self.slots.get(name).map(|slot| slot.model.clone()) else { return };
-        for entry in entries {
-            self.record(entry);
-        }
-        self.record(tracked(&model, now));
+        self.record_all(entries.into_iter().chain([tracked(&model, now)]).collect());
     }
 
     /// Forgets what was learned of another reference than the one that is kept warm now.

@@ -140,7 +140,9 @@ impl Follow<'_> {
         if let Some(trouble) = trouble {
             why = format!("{why}, as far as is known: {trouble}");
         }
-        let end = self.end(Answer::TimedOut(why));
+        let mut end = self.end(Answer::TimedOut(why));
+        // Never started: a boot that the time-out has cut off.
+        end.signs.met_starting = latest.status == Status::Starting;
         self.api.cancel(&latest.id, clock::instant() + CANCEL_ALLOWANCE).await;
         end
     }
