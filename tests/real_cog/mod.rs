@@ -1,11 +1,8 @@
-//! Real Cog servers from PyPI, installed once under `target/cog/`, started on free loopback ports
+//! Real Cog servers from the package index, installed once under `target/cog/`, started on free loopback ports
 //! and killed, with all their children, when the test lets go of them.
 
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "a module of several test files, each of which uses its own part"
-)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(dead_code, unreachable_pub, reason = "shared by several test programs, each of which uses a part")]
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -19,7 +16,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// How long anything is waited for: the machine may be busy with compiling.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The first of the ports that are tried. They lie below those that Linux gives to clients, so
 /// that no connection takes the port of a server that is down between two starts.
