@@ -283,9 +283,11 @@ impl Engine {
         self.tell_service_manager();
     }
 
+    /// Looks at every model, in the file's order: the first come first where not all can.
     fn look_at_all(&mut self) {
-        for name in self.slots.keys().cloned().collect::<Vec<_>>() {
-            self.look_at(&name);
+        let config = self.running.config.clone();
+        for model in &config.models {
+            self.look_at(&model.name);
         }
     }
 

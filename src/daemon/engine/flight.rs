@@ -100,11 +100,11 @@ impl Engine {
         self.apply_holds();
         if freed {
             let now = clock::now();
-            for name in self.running.config.models.iter().map(|model| model.name.clone()).collect::<Vec<_>>()
-            {
-                if self.slots.get(&name).is_some_and(|slot| slot.account.as_ref() == Some(token)) {
-                    self.want(&name, now);
-                    self.look_at(&name);
+            let config = self.running.config.clone();
+            for name in config.models.iter().map(|model| &model.name) {
+                if self.slots.get(name).is_some_and(|slot| slot.account.as_ref() == Some(token)) {
+                    self.want(name, now);
+                    self.look_at(name);
                 }
             }
         }

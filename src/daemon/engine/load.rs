@@ -52,8 +52,12 @@ impl Engine {
         for account in self.accounts.values_mut() {
             account.look_now(instant);
         }
-        self.look_at_all();
+        // Who is active decides who is held, and who is held must not be sent to first.
+        for slot in self.slots.values_mut() {
+            slot.replan(now);
+        }
         self.apply_holds();
+        self.look_at_all();
         changes.lines()
     }
 
