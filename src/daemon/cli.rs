@@ -44,8 +44,12 @@ pub struct Args {
 pub fn main() -> ExitCode {
     let args = Args::parse();
     // The demo shows its own picture: the log would tear it.
-    let quiet = args.quiet || (args.demo && args.verbose == 0);
-    if let Err(error) = logs::start(args.log_format, args.verbose, quiet) {
+    let level = if args.demo && args.verbose == 0 {
+        logs::Level::Errors
+    } else {
+        logs::Level::asked(args.verbose, args.quiet)
+    };
+    if let Err(error) = logs::start(args.log_format, level) {
         return failed(&error, 1);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {

@@ -67,7 +67,7 @@ fn settings() -> Settings {
         models: vec![
             ModelSettings::new("demo", "sdxl", conduct(6)).schema(&schema::images()),
             ModelSettings::new("demo", "llama", conduct(8)).schema(&schema::text()),
-            ModelSettings::new("demo", "seldom", conduct(4)),
+            ModelSettings::new("demo", "seldom", conduct(3)),
             ModelSettings::new("demo", "restless", restless),
             ModelSettings::new("demo", "broken", broken),
         ],
@@ -128,7 +128,7 @@ deployment = "demo/studio"
 interval = "3s"
 active = ["always"]
 
-# Asked too seldom: it goes cold after 4 s, and so is cold each time.
+# Asked too seldom: it goes cold after 3 s, and so is cold each time.
 [models.seldom]
 replicate = "demo/seldom"
 interval = "9s"
