@@ -10,7 +10,7 @@ use std::io::IsTerminal;
 const PIPE_WIDTH: usize = 100;
 
 /// Below this many columns nothing can be laid out; above, lines are too long to read.
-const WIDTHS: std::ops::RangeInclusive<usize> = 40..=160;
+const WIDTHS: std::ops::RangeInclusive<usize> = 56..=160;
 
 /// How things are shown.
 #[derive(Debug, Clone, Copy)]

@@ -2,7 +2,7 @@
 
 use super::look::{self, Look};
 use super::overview;
-use super::table::{Cell, Column, Row, Table};
+use super::table::{Cell, Column, Row, Table, shorten};
 use super::timing;
 use super::words;
 use crate::heartbeat::Outcome;
@@ -19,7 +19,10 @@ pub fn picture(snapshot: &Snapshot, model: &ModelStatus, look: &Look) -> String 
     let mut page = Page { text: overview::daemon(&snapshot.daemon, at, look), look };
     page.blank();
     let lasting = words::span(words::between(model.state_since, at));
-    page.line(&format!("{}  {} for {lasting}", look.bold(&model.name), look.paint(style, state)));
+    let name = shorten(&words::tame(&model.name), look.width);
+    let gap =
+        if name.chars().count() + state.len() + lasting.len() + 7 <= look.width { "  " } else { "\n  " };
+    page.line(&format!("{}{gap}{} for {lasting}", look.bold(&name), look.paint(style, state)));
     page.entry("model", &format!("{} {}", model.kind, model.reference));
     if let Some(reason) = &model.reason {
         page.entry("reason", reason);

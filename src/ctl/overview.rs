@@ -34,14 +34,14 @@ pub(super) fn daemon(daemon: &DaemonStatus, at: DateTime<Utc>, look: &Look) -> S
         daemon.config,
         daemon.tzdata
     );
-    paragraph(&mut text, look, "", &about, str::to_owned);
+    paragraph(&mut text, look, "  ", &about, str::to_owned);
     if let Some(error) = &daemon.config_error {
         let age = words::span(words::between(daemon.config_loaded_at, at));
         let loud = format!("CONFIGURATION REFUSED, the one read {age} ago goes on: {error}");
-        paragraph(&mut text, look, "", &loud, |line| look.paint(BAD, line));
+        paragraph(&mut text, look, "  ", &loud, |line| look.paint(BAD, line));
     }
     for note in &daemon.notes {
-        paragraph(&mut text, look, "", note, |line| look.paint(WARNING, line));
+        paragraph(&mut text, look, "  ", note, |line| look.paint(WARNING, line));
     }
     text
 }
@@ -64,7 +64,7 @@ fn span(snapshot: &Snapshot, look: &Look) -> String {
     };
     let mut text = String::new();
     let line = format!("{models}; figures since {}", since(snapshot, look));
-    paragraph(&mut text, look, "", &line, str::to_owned);
+    paragraph(&mut text, look, "  ", &line, str::to_owned);
     text
 }
 

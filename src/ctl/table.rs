@@ -187,7 +187,7 @@ fn line(text: &mut String, line: &str) {
 }
 
 /// Only where even a line of its own is too short for it: its middle goes.
-fn shorten(name: &str, width: usize) -> String {
+pub(super) fn shorten(name: &str, width: usize) -> String {
     let name: Vec<char> = name.chars().collect();
     if name.len() <= width {
         return name.into_iter().collect();

@@ -52,7 +52,7 @@ pub(super) fn lines(heartbeat: &LastHeartbeat) -> Vec<String> {
     let share =
         |time: f64| if total < 0.0995 { format!("{:.1} ms", time * 1e3) } else { format!("{time:.2} s") };
     let shares = [
-        ("wait", heartbeat.wait, "in the queue and booting"),
+        ("wait", heartbeat.wait, "queue and boot"),
         ("predict", heartbeat.predict, "as the provider tells it"),
         ("rest", Some(rest), "network and provider"),
         ("total", Some(total), ""),
@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(
             lines(&heartbeat(Outcome::Cold, Some(Evidence::QueueWait), None)),
             [
-                "wait     14.10 s  in the queue and booting",
+                "wait     14.10 s  queue and boot",
                 "predict   0.31 s  as the provider tells it",
                 "rest      0.11 s  network and provider",
                 "total    14.52 s"
