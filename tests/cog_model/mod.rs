@@ -76,6 +76,8 @@ impl Warmer {
         let seen = self.cog.beat(&order, &tell).await;
         self.known.extend(seen.signs.setup.map(|setup| setup.started_at));
         let last = *phase.borrow();
+        // As between any two heartbeats: for a moment after it has answered, 0.23 still says BUSY.
+        tokio::time::sleep(Duration::from_millis(250)).await;
         (seen, last)
     }
 }
