@@ -39,6 +39,7 @@ pub struct Warmer {
     pub cog: Cog,
     model: Arc<Model>,
     pub known: Vec<DateTime<Utc>>,
+    is_first: bool,
 }
 
 impl Warmer {
@@ -49,7 +50,7 @@ impl Warmer {
     pub fn with_token(model: Model, token: Option<Token>) -> Self {
         let model = Arc::new(model);
         let cog = Cog::new(&model, token, Client::new().unwrap());
-        Self { cog, model, known: Vec::new() }
+        Self { cog, model, known: Vec::new(), is_first: true }
     }
 
     pub fn of(url: &str, input: Value) -> Self {
@@ -67,6 +68,10 @@ impl Warmer {
 
     /// With the phase it was in at last.
     pub async fn beat_in_phases(&mut self) -> (Observation, Phase) {
+        if !self.is_first {
+            // As between any two heartbeats: for a moment after it has answered, 0.23 says BUSY.
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
         let order = Order {
             model: Arc::clone(&self.model),
             cold_after: Duration::from_millis(2500),
@@ -76,6 +81,7 @@ impl Warmer {
         let seen = self.cog.beat(&order, &tell).await;
         self.known.extend(seen.signs.setup.map(|setup| setup.started_at));
         let last = *phase.borrow();
+        self.is_first = false;
         (seen, last)
     }
 }
