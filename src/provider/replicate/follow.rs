@@ -15,6 +15,10 @@ use tokio::sync::watch;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LAST_PAUSE: Duration = Duration::from_secs(2);
 
+/// The first pause where the result is there, and only its times are not: they are written a moment
+/// after it.
+const MOMENT: Duration = Duration::from_millis(100);
+
 /// How often an ended prediction is looked at again whose times are missing.
 const EXTRA_LOOKS: u32 = 3;
 
@@ -66,7 +70,8 @@ impl Follow<'_> {
         let mut latest = created;
         let mut ended = result;
         let mut trouble = None;
-        let (mut pause, mut extra_looks) = (FIRST_PAUSE, 0);
+        let mut pause = if result.is_some() { MOMENT } else { FIRST_PAUSE };
+        let mut extra_looks = 0;
         // Where the result is there, only its times are missing, and they are asked for at once.
         let mut look_now = result.is_some();
         let ended = loop {
