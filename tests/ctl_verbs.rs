@@ -375,8 +375,7 @@ fn completions_know_the_verbs() {
     for shell in ["bash", "zsh", "fish"] {
         let told = Told::from(warmctl(&folder).args(["completions", shell]).output().unwrap());
         assert_eq!(told.code, Some(0));
-        for verb in ["status", "next", "beat", "pause", "resume", "reload", "sandbox", "completions"]
-        {
+        for verb in ["status", "next", "beat", "pause", "resume", "reload", "sandbox", "completions"] {
             assert!(told.stdout.contains(verb), "{shell}: {verb}");
         }
     }
