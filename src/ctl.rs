@@ -16,6 +16,7 @@ pub mod next;
 mod output;
 mod overview;
 mod reload;
+mod salvage;
 mod session;
 mod socket;
 mod status;

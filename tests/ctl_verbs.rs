@@ -79,10 +79,17 @@ impl Drop for Daemon {
 /// The tool with the environment of a user who has set nothing, in a folder of its own.
 fn warmctl(folder: &TempDir) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_warmctl"));
-    for name in ["WARMD_SOCKET", "WARMD_CONFIG", "XDG_RUNTIME_DIR", "REPLICATE_API_TOKEN", "NO_COLOR"] {
+    for name in [
+        "WARMD_SOCKET",
+        "WARMD_CONFIG",
+        "XDG_RUNTIME_DIR",
+        "XDG_STATE_HOME",
+        "REPLICATE_API_TOKEN",
+        "NO_COLOR",
+    ] {
         command.env_remove(name);
     }
-    command.current_dir(folder.path()).env("TZ", "UTC").stdin(Stdio::null());
+    command.current_dir(folder.path()).env("HOME", folder.path()).env("TZ", "UTC").stdin(Stdio::null());
     command
 }
 
@@ -338,12 +345,14 @@ fn the_socket_is_found_in_its_order() {
         Some(0),
         "a broken file has no say"
     );
-    let config = format!(
-        "[daemon]\nsocket = \"{}\"\n[models.a]\ncog = \"http://127.0.0.1:1\"\nactive = [\"always\"]\n",
-        daemon.socket().display()
-    );
-    std::fs::write(folder.path().join("warm.toml"), config).unwrap();
-    assert_eq!(status(&mut warmctl(&folder)), Some(0));
+    for (model, why) in [("cog", "the file's own"), ("cgo", "the file is broken, but not there")] {
+        let config = format!(
+            "[daemon]\nsocket = \"{}\"\n[models.a]\n{model} = \"http://127.0.0.1:1\"\nactive = [\"always\"]\n",
+            daemon.socket().display()
+        );
+        std::fs::write(folder.path().join("warm.toml"), config).unwrap();
+        assert_eq!(status(&mut warmctl(&folder)), Some(0), "{why}");
+    }
 }
 
 #[test]

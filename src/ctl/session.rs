@@ -5,7 +5,7 @@ use super::args::Global;
 use super::client::Client;
 use super::failure::Failure;
 use super::look::Look;
-use super::socket;
+use super::{salvage, socket};
 use crate::config::env::Env;
 use crate::config::{self, Config, Loaded, Model};
 use crate::hours::zone::Zones;
@@ -38,8 +38,11 @@ impl Session {
 
     /// The daemon.
     pub(super) async fn client(&self) -> Result<Client, Failure> {
-        // A broken file has no say here: the daemon may well be running on an earlier one.
-        let own = || Some(self.load(&self.file()).ok()?.config.daemon.socket);
+        let own = || {
+            let file = self.file();
+            let loaded = self.load(&file).or_else(|_| salvage::daemon(&file, &self.env)).ok()?;
+            Some(loaded.config.daemon.socket)
+        };
         let candidates = socket::candidates(self.socket.as_deref(), own, &self.env);
         Ok(Client::new(socket::first_that_answers(candidates).await?)?)
     }

@@ -53,7 +53,8 @@ async fn watch(session: &Session, client: &Client, args: &args::Status) -> Resul
     let mut first = true;
     loop {
         let told = tokio::select! {
-            _ = &mut stop => return Ok(()),
+            // The prompt starts on a line of its own, behind the terminal's `^C`.
+            _ = &mut stop => return output::text(if redraw { "\n" } else { "" }),
             told = async { ticks.tick().await; report(session, client, args).await } => told,
         };
         let told = match told {
