@@ -15,7 +15,7 @@ mod locate;
 mod mend;
 mod model;
 mod named;
-mod nearest;
+pub mod nearest;
 pub mod problem;
 mod reference;
 pub mod render;
@@ -27,6 +27,7 @@ mod sources;
 mod syntax;
 mod token;
 mod twice;
+mod unknown;
 pub mod value;
 
 pub use check::check_text;

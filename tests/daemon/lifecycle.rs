@@ -58,7 +58,11 @@ fn a_second_daemon_on_one_state_file_ends_with_a_clear_error() {
     let first = home.start();
     let second = home.warmd().output().unwrap();
     assert_eq!(second.status.code(), Some(1));
-    assert!(text(&second.stderr).contains("another warmd runs on this state file"), "{}", text(&second.stderr));
+    assert!(
+        text(&second.stderr).contains("another warmd runs on this state file"),
+        "{}",
+        text(&second.stderr)
+    );
     assert!(home.ctl(&["status"]).status.success(), "the first goes on");
     assert!(first.stop().success());
 }
@@ -88,7 +92,9 @@ fn a_taken_listen_address_is_told_and_not_died_of() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let home = Home::new(GONE);
     let text = std::fs::read_to_string(home.config()).unwrap();
-    home.write_whole(&text.replace("listen = \"off\"", &format!("listen = \"{}\"", taken.local_addr().unwrap())));
+    home.write_whole(
+        &text.replace("listen = \"off\"", &format!("listen = \"{}\"", taken.local_addr().unwrap())),
+    );
     let warmd = home.start();
     assert!(home.status()["daemon"]["notes"].to_string().contains("listen"));
     assert!(warmd.stop().success());

@@ -30,7 +30,9 @@ impl Cogs {
             "status": "succeeded", "logs": ""}});
         let predict = move |axum::extract::Path(server): axum::extract::Path<String>| {
             noted.lock().unwrap().push((server, warmd::clock::now()));
-            async { axum::Json(json!({"status": "succeeded", "output": "hi", "metrics": {"predict_time": 0.01}})) }
+            async {
+                axum::Json(json!({"status": "succeeded", "output": "hi", "metrics": {"predict_time": 0.01}}))
+            }
         };
         let routes = Router::new()
             .route("/{server}/health-check", get(move || async move { axum::Json(ready) }))
@@ -44,7 +46,10 @@ impl Cogs {
     }
 
     fn model(&self, name: &str, more: &str) -> String {
-        format!("[models.{name}]\ncog = \"http://{}/{name}\"\ninput = {{ prompt = \"hi\" }}\n{more}\n\n", self.address)
+        format!(
+            "[models.{name}]\ncog = \"http://{}/{name}\"\ninput = {{ prompt = \"hi\" }}\n{more}\n\n",
+            self.address
+        )
     }
 
     fn asked(&self, name: &str) -> Vec<DateTime<Utc>> {
@@ -119,9 +124,8 @@ fn a_reload_tells_what_changed_and_sighup_does_the_same() {
     warmd.signal("-HUP");
     wait_until("two is gone", PATIENCE, || home.model("two").is_null());
     home.write(&(one + &two));
-    let back = home.model_when("two", "is back, with its history", |model| {
-        model["counts"]["warm"].as_u64() > Some(1)
-    });
+    let back = home
+        .model_when("two", "is back, with its history", |model| model["counts"]["warm"].as_u64() > Some(1));
     assert_eq!(back["name"], "two");
 }
 

@@ -8,8 +8,8 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use warmd::clock::Stopwatch;
 use tempfile::TempDir;
+use warmd::clock::Stopwatch;
 
 /// How long anything may take that happens at once: the machine may be very busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -157,7 +157,11 @@ impl Warmd {
     /// The totals of one model's warm answers, in seconds, as they were measured.
     pub(crate) fn totals(&self, model: &str) -> Vec<f64> {
         let events = self.events(model);
-        events.iter().filter(|event| event["outcome"] == "warm").filter_map(|event| event["total"].as_f64()).collect()
+        events
+            .iter()
+            .filter(|event| event["outcome"] == "warm")
+            .filter_map(|event| event["total"].as_f64())
+            .collect()
     }
 
     /// The outcomes of one model's heartbeats, as they were logged.
