@@ -5,6 +5,7 @@
 
 mod args;
 mod beat;
+pub mod check;
 mod client;
 mod coming;
 mod failure;
@@ -15,6 +16,7 @@ mod model;
 pub mod next;
 mod output;
 mod overview;
+mod peak;
 mod reload;
 mod salvage;
 mod session;
