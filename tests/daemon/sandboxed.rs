@@ -157,7 +157,7 @@ fn percentiles_agree_with_the_raw_times() {
     let replicate = Replicate::of_models(1, &conduct);
     let home = Home::new(&replicate.config(1, "1s"));
     let warmd = home.start();
-    home.model_when("model-00", "forty warm answers", |model| model["counts"]["warm"].as_u64() >= Some(40));
+    home.model_when("model-00", "twenty warm answers", |model| model["counts"]["warm"].as_u64() >= Some(20));
     assert!(home.ctl(&["pause", "model-00"]).status.success());
     // The last one may still be in flight when the pause begins.
     std::thread::sleep(Duration::from_secs(2));
@@ -213,4 +213,123 @@ fn a_pause_holds_heartbeats_and_a_resume_frees_them() {
     assert_eq!(sent(replicate.truth()), before);
     assert!(home.ctl(&["resume", "--all"]).status.success());
     wait_until("heartbeats go on", PATIENCE, || sent(replicate.truth()) > before);
+}
+
+/// Asks `count` models by hand, each `rounds` times, warm and cold in turn: at once after an answer,
+/// then after its idle time-out. The scheduled heartbeats are all far away.
+fn asked_in_turn(conduct: &Conduct, count: usize, rounds: usize) -> (Replicate, Home, Warmd) {
+    let replicate = Replicate::of_models(count, conduct);
+    let away = warmd::clock::now() + chrono::TimeDelta::hours(6);
+    let window = format!("active = [\"{}-{}\"]", away.format("%H:00"), away.format("%H:59"));
+    let home = Home::new(&replicate.config(count, "1m").replace("active = [\"always\"]", &window));
+    let warmd = home.start();
+    let idle = conduct.idle_timeout + Duration::from_millis(300);
+    std::thread::scope(|scope| {
+        for number in 0..count {
+            let home = &home;
+            scope.spawn(move || {
+                for round in 0..rounds {
+                    if round % 2 == 0 {
+                        std::thread::sleep(idle);
+                    }
+                    assert!(home.ctl(&["beat", &name(number)]).status.success());
+                }
+            });
+        }
+    });
+    (replicate, home, warmd)
+}
+
+#[test]
+fn slow_queues_are_told_from_boots() {
+    let conduct = Conduct {
+        idle_timeout: Duration::from_secs(1),
+        wait: Spread::millis(10, 1_500),
+        boot: Spread::millis(3_000, 5_000),
+        predict: Spread::millis(20, 60),
+        ..Conduct::default()
+    };
+    let (replicate, _home, warmd) = asked_in_turn(&conduct, 12, 10);
+    let (right, wrong) = agreement(&replicate.truth(), &warmd, 12);
+    assert!(right + wrong >= 118 && wrong * 100 <= right + wrong, "{right} right, {wrong} wrong");
+}
+
+#[test]
+fn short_boots_are_learned_once_twenty_of_each_were_seen() {
+    let conduct = Conduct {
+        idle_timeout: Duration::from_millis(500),
+        wait: Spread::millis(5, 100),
+        boot: Spread::millis(950, 1_050),
+        predict: Spread::millis(20, 60),
+        ..Conduct::default()
+    };
+    let (replicate, home, warmd) = asked_in_turn(&conduct, 4, 60);
+    let truth = replicate.truth();
+    for number in 0..4 {
+        let name = name(number);
+        let truly: Vec<bool> = truth
+            .predictions
+            .iter()
+            .filter(|one| one.model == format!("acme/{name}"))
+            .map(|one| one.cold)
+            .collect();
+        let judged = warmd.outcomes(&name);
+        for (round, (truly, judged)) in truly.iter().zip(&judged).enumerate().skip(40) {
+            assert_eq!(if *truly { "cold" } else { "warm" }, judged, "{name}, heartbeat {round}");
+        }
+        let learned = number_of(&home, &name);
+        assert!((0.5..0.95).contains(&learned), "{learned}");
+    }
+    warmd.kill();
+    let _warmd = home.start();
+    let kept = number_of(&home, "model-00");
+    assert!((0.5..0.95).contains(&kept), "what was learned survives a kill: {kept}");
+}
+
+fn number_of(home: &Home, name: &str) -> f64 {
+    number(&home.model(name)["cold_after"])
+}
+
+/// The long form of the first two tests; prints its figures.
+#[test]
+#[ignore = "takes a quarter of an hour"]
+fn twenty_models_for_ten_minutes() {
+    let conduct = Conduct {
+        idle_timeout: Duration::from_secs(6),
+        boot: Spread::millis(2_000, 5_000),
+        predict: Spread::millis(50, 150),
+        ..Conduct::default()
+    };
+    for (interval, minutes) in [("3s", 10), ("12s", 5)] {
+        let replicate = Replicate::of_models(20, &conduct);
+        let config = format!("{}\n", replicate.config(20, interval));
+        let home = Home::new(&config.replace("[replicate]\n", "[replicate]\ncreates_per_minute = 600\n"));
+        let warmd = home.start();
+        std::thread::sleep(Duration::from_secs(60 * minutes));
+        let status = home.status();
+        let models = status["models"].as_array().unwrap();
+        let sum = |key: &str| models.iter().map(|model| number(&model["hours"][key])).sum::<f64>();
+        let count =
+            |key: &str| models.iter().map(|model| model["counts"][key].as_u64().unwrap()).sum::<u64>();
+        let (right, wrong) = agreement(&replicate.truth(), &warmd, 20);
+        println!(
+            "every {interval} for {minutes} min: {} warm, {} cold, {} skipped; hours {:.1} s, warm {:.1}, cold {:.1}, \
+             unknown {:.1}; {right} judged right, {wrong} wrong",
+            count("warm"),
+            count("cold"),
+            count("skipped"),
+            sum("open"),
+            sum("warm"),
+            sum("cold"),
+            sum("unknown"),
+        );
+        assert!(wrong * 100 <= right + wrong, "{right} right, {wrong} wrong");
+        if interval == "3s" {
+            let truth = replicate.truth();
+            assert_eq!(truth.predictions.iter().filter(|one| one.cold).count(), 20, "the first boots alone");
+            assert!(sum("warm") > 0.97 * sum("open"));
+        } else {
+            assert!(sum("cold") > 0.9 * sum("open"));
+        }
+    }
 }

@@ -164,7 +164,7 @@ impl Warmd {
             .collect()
     }
 
-    /// The outcomes of one model's heartbeats, as they were logged.
+    /// The outcomes of one model's heartbeats that were sent, as they were logged.
     pub(crate) fn outcomes(&self, model: &str) -> Vec<String> {
         self.events(model)
             .iter()
@@ -173,6 +173,7 @@ impl Warmd {
                 "heartbeat" | "heartbeat brought no answer" => event["outcome"].as_str().map(str::to_owned),
                 _ => None,
             })
+            .filter(|outcome| outcome != "skipped")
             .collect()
     }
 
