@@ -27,6 +27,7 @@ mod sources;
 mod syntax;
 mod token;
 mod twice;
+mod unknown;
 pub mod value;
 
 pub use check::check_text;

@@ -3,6 +3,7 @@
 use super::field::{Field, Wrong};
 use super::keys;
 use super::named::{NamedHours, inner_table};
+use super::nearest::nearest;
 use super::report::{Finding, Report};
 use super::rhythm::Rhythm;
 use super::section::{Section, join};
@@ -67,6 +68,7 @@ impl Reader<'_> {
         if rhythm.is_never_active() {
             section.missing(
                 report,
+                &["active"],
                 "this model has no active hours, and [defaults] has none",
                 "write active = [\"Mon-Fri 08:00-20:00\"], or active = [\"always\"]",
             );
@@ -115,8 +117,7 @@ fn target(section: &Section<'_>, report: &mut Report<'_>) -> Field<Target> {
     given.sort_by_key(|(_, entry)| entry.key.start);
     let Some(((_, first), others)) = given.split_first() else {
         section.missing(
-            report,
-            "this model says nothing of what is to be kept warm",
+            report, &TARGETS, "this model says nothing of what is to be kept warm",
             "write one of replicate = \"owner/name:version\", deployment = \"owner/name\" and cog = \"http://host:5000\"",
         );
         return Field::Wrong;
@@ -140,7 +141,13 @@ fn probe(section: &Section<'_>, report: &mut Report<'_>) -> Probe {
     let probe = section.text(report, "probe", |text| match text {
         "predict" => Ok(Probe::Predict),
         "health" => Ok(Probe::Health),
-        _ => Err(Wrong::new("it is neither \"predict\" nor \"health\"")),
+        _ => {
+            let wrong = Wrong::new("it is neither \"predict\" nor \"health\"");
+            Err(match nearest(text, ["predict", "health"]) {
+                Some(near) => wrong.help(format!("did you mean \"{near}\"?")),
+                None => wrong,
+            })
+        }
     });
     let on_replicate = section.entry("cog").is_none()
         && (section.entry("replicate").is_some() || section.entry("deployment").is_some());

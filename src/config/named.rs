@@ -46,6 +46,7 @@ impl NamedHours {
             if matches!(open, Field::Absent) {
                 section.missing(
                     report,
+                    &["open"],
                     "these hours are never open",
                     "write open = [\"Mon-Fri 08:00-20:00\"]",
                 );

@@ -60,6 +60,18 @@ impl Problem {
             drawing: None,
         }
     }
+
+    /// What somebody should know of a file, without a place in it.
+    pub fn warning(file: &str, key: &str, message: String) -> Self {
+        let drawing =
+            Drawing { title: message.clone(), excerpt: None, other: None, help: None, accepted: None };
+        Self {
+            key: key.to_owned(),
+            severity: Severity::Warning,
+            drawing: Some(Box::new(drawing)),
+            ..Self::of_file(file, (1, 1), message)
+        }
+    }
 }
 
 impl fmt::Display for Problem {

@@ -97,7 +97,7 @@ impl Excerpt {
 }
 
 /// Draws the first [`DRAWN`] of them.
-pub(super) fn draw(problems: &[Problem], color: bool, width: usize) -> String {
+pub fn draw(problems: &[Problem], color: bool, width: usize) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.hyperlink(false).term_width(width.max(40));
     let mut text = String::new();

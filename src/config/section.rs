@@ -1,14 +1,13 @@
 //! One table of the file, read key by key: what is unknown in it, and what has the wrong type.
 
 use super::field::{Field, Wrong};
-use super::keys::{self, Keys};
+use super::keys::Keys;
 use super::report::{Finding, Report};
-use super::secret;
+use super::unknown;
 use super::value::{format_duration, parse_duration};
 use std::collections::HashMap;
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
-use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// A table of the file whose unknown keys have been told.
@@ -24,6 +23,8 @@ pub(super) struct Section<'a> {
     entries: HashMap<&'a str, Entry<'a>>,
     /// Whether all it has is unknown tables: its name was meant to have a dot.
     only_tables: bool,
+    /// The keys that its unknown ones were perhaps meant as.
+    meant: Vec<&'static str>,
 }
 
 /// A key that is there.
@@ -33,7 +34,7 @@ pub(super) struct Entry<'a> {
     pub(super) key: Range<usize>,
     /// Where its value stands.
     pub(super) span: Range<usize>,
-    value: &'a DeValue<'a>,
+    pub(super) value: &'a DeValue<'a>,
 }
 
 impl<'a> Entry<'a> {
@@ -55,6 +56,7 @@ impl<'a> Section<'a> {
     ) -> Self {
         let mut entries = HashMap::new();
         let mut only_tables = !table.is_empty();
+        let mut meant = Vec::new();
         for (key, value) in table {
             let entry = Entry { key: key.span(), span: value.span(), value: value.get_ref() };
             if keys.iter().any(|known| known.name == key.get_ref().as_ref()) {
@@ -62,10 +64,10 @@ impl<'a> Section<'a> {
                 entries.insert(key.get_ref().as_ref(), entry);
             } else {
                 only_tables &= entry.value.is_table();
-                unknown(report, &path, key, &entry, keys);
+                meant.extend(unknown::tell(report, &path, key, &entry, keys));
             }
         }
-        Self { path, span, extent, keys, entries, only_tables }
+        Self { path, span, extent, keys, entries, only_tables, meant }
     }
 
     /// The entry of a key, if it is there.
@@ -78,9 +80,10 @@ impl<'a> Section<'a> {
         join(&self.path, key)
     }
 
-    /// Tells that something is missing, unless what could not be read may have been it.
-    pub(super) fn missing(&self, report: &mut Report<'_>, title: &str, help: &str) {
-        if !self.only_tables && !report.is_broken(&self.extent) {
+    /// Tells that one of these keys is missing, unless what could not be read may have been it.
+    pub(super) fn missing(&self, report: &mut Report<'_>, keys: &[&str], title: &str, help: &str) {
+        let is_meant = self.meant.iter().any(|key| keys.contains(key));
+        if !is_meant && !self.only_tables && !report.is_broken(&self.extent) {
             report.add(Finding::error(&*self.path, self.span.clone(), title).help(help));
         }
     }
@@ -205,56 +208,6 @@ const PATH_PART: usize = 63;
 pub(super) fn join(path: &str, key: &str) -> String {
     let key = super::report::cut(key, PATH_PART);
     if path.is_empty() { key } else { format!("{path}.{key}") }
-}
-
-fn unknown(
-    report: &mut Report<'_>,
-    path: &str,
-    key: &Spanned<impl AsRef<str>>,
-    entry: &Entry<'_>,
-    keys: Keys,
-) {
-    let name = key.get_ref().as_ref();
-    if report.is_broken(&entry.key) {
-        return;
-    }
-    let error = |title: String| Finding::error(join(path, name), entry.key.clone(), title);
-    if secret::is_secret_key(name) {
-        report.hide(&entry.span);
-        report.add(
-            error(format!("`{}` would hold a secret, which has no place in this file", report.echo(&entry.key)))
-                .help("name where it is: token_env = \"VARIABLE\", token_file = \"/path\" or token_credential = \"NAME\""),
-        );
-        return;
-    }
-    let nearest = report.speller.nearest(name, keys.iter().map(|key| key.name));
-    let meant = keys::meant(name, keys);
-    let could_be_a_token = |text: &str| text.len() >= 20 && !text.contains([' ', '/', ':']);
-    if nearest.is_some_and(|key| key.starts_with("token"))
-        || entry.value.as_str().is_some_and(could_be_a_token)
-    {
-        report.hide(&entry.span);
-    }
-    let place = if path.is_empty() { "at the top".to_owned() } else { format!("in [{path}]") };
-    let finding =
-        error(format!("unknown key `{}` {place}", report.echo(&entry.key))).accepted(keys::list(keys));
-    let home = keys::home(name);
-    let dotted = entry.value.is_table() && path.contains('.') && nearest.is_none();
-    report.add(if let Some(key) = meant {
-        finding.help(format!("it is called `{key}` here"))
-    } else if dotted {
-        let (family, first) = path.split_once('.').unwrap_or((path, ""));
-        finding.help(format!(
-            "a name with a dot in it stands in quotes: [{family}.\"{first}.{}\"]",
-            super::report::echo(name)
-        ))
-    } else if let Some(home) = home {
-        finding.help(format!("it belongs in {home}"))
-    } else if let Some(key) = nearest {
-        finding.help(format!("did you mean `{key}`?"))
-    } else {
-        finding
-    });
 }
 
 fn duration(value: &DeValue<'_>, range: &RangeInclusive<Duration>) -> Result<Duration, Wrong> {

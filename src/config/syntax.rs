@@ -124,7 +124,9 @@ fn told(
             .help(format!("write \"{}\"", wrong.trim_matches(is_quote)))
     } else if starts("string values must be quoted") || starts("invalid datetime") {
         let what = if parse_duration(&wrong).is_ok() { "a duration stands" } else { "strings stand" };
-        error(format!("{what} in quotes")).help(format!("write \"{wrong}\""))
+        let error = error(format!("{what} in quotes"));
+        // Nobody is to write a secret here, nor to see it.
+        if wrong.contains('*') { error } else { error.help(format!("write \"{wrong}\"")) }
     } else if starts("invalid boolean") {
         error(format!("`{wrong}` is no value")).accepted("true, false, or a string in quotes")
     } else if starts("invalid basic string") || starts("invalid literal string") {

@@ -120,6 +120,17 @@ impl TokenSource {
     }
 }
 
+impl std::fmt::Display for TokenSource {
+    /// The places, in the order in which they are tried.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let credential = self.credential.as_ref().map(|name| format!("credential {name}"));
+        let variable = self.env.as_ref().map(|name| format!("${name}"));
+        let file = self.file.as_ref().map(|path| path.display().to_string());
+        let places: Vec<_> = [credential, variable, file].into_iter().flatten().collect();
+        f.write_str(&places.join(" or "))
+    }
+}
+
 /// Reads a token file; none where it is not there.
 fn read_file(path: &Path, credentials: Option<&Path>) -> Result<Option<(Token, Vec<String>)>, TokenError> {
     let place = path.display().to_string();
