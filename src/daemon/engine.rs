@@ -14,6 +14,7 @@ use super::command::{Command, Refusal};
 use super::configuration::Configuration;
 use super::systemd::Notifier;
 use crate::clock;
+use crate::config;
 use crate::config::value::{ModelName, Token};
 use crate::heartbeat::Outcome;
 use crate::journal::{Entry, What};
@@ -47,6 +48,8 @@ pub(super) struct Engine {
     running: Configuration,
     config_error: Option<String>,
     started_at: DateTime<Utc>,
+    /// `[daemon]` as the process started with it; changes of it wait for a restart.
+    settings: config::Daemon,
     client: Client,
     store: Arc<Store>,
     notifier: Notifier,
@@ -79,6 +82,7 @@ impl Engine {
             running: configuration.clone(),
             config_error: None,
             started_at: clock::now(),
+            settings: configuration.config.daemon.clone(),
             client,
             store,
             notifier,
@@ -321,7 +325,7 @@ impl Engine {
 
     /// The end: nothing new is sent, what is in flight may end within the grace, everything is saved.
     async fn drain(mut self) -> anyhow::Result<()> {
-        let grace = self.running.config.daemon.shutdown_grace;
+        let grace = self.settings.shutdown_grace;
         if !self.flights.is_empty() {
             tracing::info!(in_flight = self.flights.len(), ?grace, "waiting for heartbeats in flight");
         }

@@ -171,11 +171,31 @@ impl Server {
         TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).ok()
     }
 
+    /// What the health check says of the setup, times and all.
+    pub fn health(&self) -> serde_json::Value {
+        let answer = self.get("/health-check").expect("it is up");
+        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        serde_json::from_str(body).unwrap_or_else(|_| panic!("no JSON: {answer}"))
+    }
+
+    /// A prediction of another client's that takes so long: the whole answer.
+    pub fn predict_for(&self, seconds: f64) -> String {
+        let body = format!("{{\"input\":{{\"prompt\":\"theirs\",\"seconds\":{seconds}}}}}");
+        let more = format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+        self.ask("POST /predictions", &more, &body).expect("it is up")
+    }
+
     /// A plain GET, which needs no runtime.
     fn get(&self, path: &str) -> Option<String> {
+        self.ask(&format!("GET {path}"), "", "")
+    }
+
+    fn ask(&self, what: &str, headers: &str, body: &str) -> Option<String> {
         let mut stream = self.connect()?;
         stream.set_read_timeout(Some(PATIENCE)).ok()?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
+        let request =
+            format!("{what} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n{body}");
+        stream.write_all(request.as_bytes()).ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
         Some(answer)

@@ -49,6 +49,9 @@ impl Engine {
         };
         let mut notes = self.running.warnings.clone();
         notes.extend(self.store.health().warning());
+        if self.running.config.daemon != self.settings {
+            notes.push("[daemon] was changed since warmd started: restart it for that".to_owned());
+        }
         LiveStatus {
             at: now,
             started_at: self.started_at,
