@@ -6,6 +6,7 @@
 mod args;
 mod beat;
 pub mod check;
+mod checking;
 mod client;
 mod coming;
 mod failure;
@@ -14,6 +15,7 @@ mod hold;
 pub mod look;
 mod model;
 pub mod next;
+mod online;
 mod output;
 mod overview;
 mod peak;
@@ -53,6 +55,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     let session = Session::new(cli.global);
     match cli.verb {
         Verb::Status(args) => status::run(&session, &args).await,
+        Verb::Check(args) => checking::run(&session, &args).await,
         Verb::Next(args) => coming::run(&session, &args),
         Verb::Beat { model } => beat::run(&session, &model).await,
         Verb::Pause { models, length } => hold::pause(&session, &models, length).await,

@@ -86,6 +86,7 @@ fn warmctl(folder: &TempDir) -> Command {
         "XDG_STATE_HOME",
         "REPLICATE_API_TOKEN",
         "NO_COLOR",
+        "COLUMNS",
     ] {
         command.env_remove(name);
     }
@@ -384,7 +385,8 @@ fn completions_know_the_verbs() {
     for shell in ["bash", "zsh", "fish"] {
         let told = Told::from(warmctl(&folder).args(["completions", shell]).output().unwrap());
         assert_eq!(told.code, Some(0));
-        for verb in ["status", "next", "beat", "pause", "resume", "reload", "sandbox", "completions"] {
+        for verb in ["status", "check", "next", "beat", "pause", "resume", "reload", "sandbox", "completions"]
+        {
             assert!(told.stdout.contains(verb), "{shell}: {verb}");
         }
     }
@@ -435,4 +437,55 @@ timezone = "Asia/Tokyo"
     let told = next(&["llama"]);
     assert_eq!((told.code, told.stdout.as_str()), (Some(78), ""), "{told:?}");
     assert!(told.stderr.contains("actve") && told.stderr.contains("active"), "{told:?}");
+}
+
+#[test]
+fn check_exits_by_what_it_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let check =
+        |arguments: &[&str]| Told::from(warmctl(&folder).arg("check").args(arguments).output().unwrap());
+    let good = "[models.a]\ncog = \"http://127.0.0.1:1\"\nactive = [\"always\"]\n";
+    std::fs::write(folder.path().join("warm.toml"), good).unwrap();
+    let told = check(&[]);
+    assert_eq!((told.code, told.stderr.as_str()), (Some(0), ""), "{told:?}");
+    assert!(told.stdout.contains("always open") && told.stdout.contains("2880"), "{told:?}");
+    let json = check(&["--json"]).json();
+    assert_eq!((&json["version"], &json["ok"], &json["problems"]), (&json!(1), &json!(true), &json!([])));
+    assert_eq!((&json["models"][0]["name"], json.get("online")), (&json!("a"), None));
+
+    let told = check(&["--online"]);
+    assert_eq!((told.code, told.stderr.lines().count()), (Some(1), 1), "{told:?}");
+    assert!(told.stdout.contains("\na\n  problem  ") && told.stdout.contains("refused"), "{told:?}");
+    let told = check(&["--online", "--json"]);
+    assert_eq!(told.code, Some(1));
+    assert_eq!(told.json()["online"][0]["name"], "a");
+
+    let bad = "[models.a]\ncgo = \"http://127.0.0.1:1\"\nintervl = 3\nactive = [\"always\"]\n";
+    std::fs::write(folder.path().join("bad.toml"), bad).unwrap();
+    let told = check(&["bad.toml", "--online"]);
+    assert_eq!((told.code, told.stdout.as_str()), (Some(78), ""), "{told:?}");
+    assert!(told.stderr.contains("intervl") && told.stderr.contains("cgo"), "{told:?}");
+    let told = check(&["bad.toml", "--json"]);
+    assert_eq!((told.code, told.stderr.as_str()), (Some(78), ""), "{told:?}");
+    assert!(told.json()["problems"].as_array().unwrap().len() >= 2, "{told:?}");
+    assert_eq!(check(&["missing.toml"]).code, Some(78));
+}
+
+#[test]
+fn help_is_what_was_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut help = String::new();
+    for verb in ["", "status", "check", "next", "beat", "pause", "resume", "reload", "completions"] {
+        let arguments = [verb, "--help"].into_iter().filter(|argument| !argument.is_empty());
+        let told = Told::from(warmctl(&folder).args(arguments).output().unwrap());
+        assert_eq!(told.code, Some(0), "{told:?}");
+        let line = ["warmctl", verb, "--help"].join(" ").replace("  ", " ");
+        help.extend(["$ ", &line, "\n", &told.stdout, "\n"]);
+    }
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/ctl_verbs/help.txt");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, &help).unwrap();
+    }
+    assert_eq!(help, std::fs::read_to_string(file).unwrap_or_default());
 }

@@ -46,6 +46,8 @@ pub(super) struct Global {
 pub(super) enum Verb {
     /// Show how warm the models are and how fast they answer; with a MODEL its whole picture
     Status(Status),
+    /// Check a configuration and show what it will do
+    Check(Check),
     /// Show the coming windows, in local time and in UTC, from the configuration alone
     Next(Next),
     /// Send one heartbeat now, whatever hours, pause or block say, and show its timing
@@ -72,7 +74,7 @@ pub(super) enum Verb {
     Sandbox(Box<crate::sandbox::cli::Args>),
     /// Print the completions of a shell
     Completions {
-        /// Which shell's
+        /// bash, zsh or fish
         #[arg(value_parser = shell)]
         shell: Shell,
     },
@@ -88,6 +90,15 @@ pub(super) struct Status {
     /// Show it again every two seconds, until Ctrl-C
     #[arg(long)]
     pub(super) watch: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// The file to check [default: the configuration]
+    pub(super) file: Option<PathBuf>,
+    /// Ask the providers too: is the token good, does the model exist, does the input fit
+    #[arg(long)]
+    pub(super) online: bool,
 }
 
 #[derive(Debug, Args)]
@@ -155,6 +166,8 @@ mod tests {
             "warmctl status",
             "warmctl status llama --since 1h30m --watch --json",
             "warmctl status --since 2026-11-23T08:00:00+01:00",
+            "warmctl check",
+            "warmctl check other.toml --online",
             "warmctl next llama --from 2026-11-23T08:00:00Z --days 14",
             "warmctl next --from 2026-11-23",
             "warmctl --socket /tmp/s --config w.toml beat llama",

@@ -57,6 +57,12 @@ pub(super) enum Failure {
         /// Why, behind a colon.
         reason: String,
     },
+    /// The file is good, and heartbeats would fail all the same.
+    #[error("{}, as the report says; mend the configuration, the token or the model", if *troubled == 1 { "heartbeats of 1 model would fail".to_owned() } else { format!("heartbeats of {troubled} models would fail") })]
+    Online {
+        /// Of how many models.
+        troubled: usize,
+    },
     /// The stand-in can't run.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
@@ -84,6 +90,7 @@ impl Failure {
             | Self::UnknownModel { .. }
             | Self::SeveralZones { .. }
             | Self::Heartbeat { .. }
+            | Self::Online { .. }
             | Self::Sandbox(_)
             | Self::Io(_) => self.line(),
         }
@@ -115,6 +122,7 @@ impl Failure {
             | Self::UnknownModel { .. }
             | Self::SeveralZones { .. }
             | Self::Heartbeat { .. }
+            | Self::Online { .. }
             | Self::Sandbox(_)
             | Self::Io(_) => FAILED,
         }

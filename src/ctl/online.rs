@@ -1,0 +1,71 @@
+//! `warmctl check --online`: what the providers say of each enabled model.
+
+use super::failure::Failure;
+use super::look::{BAD, GOOD, Look};
+use super::words;
+use crate::config::env::Env;
+use crate::config::{Config, Model};
+use crate::provider::http::Client;
+use crate::provider::{Inspection, Provider};
+use futures_util::{StreamExt, stream};
+use serde::Serialize;
+use std::sync::Arc;
+
+/// Models asked about at a time: calls other than creates have a limit too.
+const AT_ONCE: usize = 4;
+
+/// What the provider of a model said.
+#[derive(Debug, Serialize)]
+pub(super) struct Inspected {
+    /// The model's name.
+    name: String,
+    /// What is in order, a sentence each.
+    facts: Vec<String>,
+    /// What would keep heartbeats from succeeding, a sentence each.
+    pub(super) problems: Vec<String>,
+}
+
+/// Asks about each enabled model, in the file's order.
+pub(super) async fn inspect(config: &Config, env: &Env) -> Result<Vec<Inspected>, Failure> {
+    let client = Client::new().map_err(std::io::Error::other)?;
+    let enabled = config.models.iter().filter(|model| model.enabled);
+    let asked = stream::iter(enabled.map(|model| ask(config, model, env, client.clone())));
+    Ok(asked.buffered(AT_ONCE).collect().await)
+}
+
+async fn ask(config: &Config, model: &Arc<Model>, env: &Env, client: Client) -> Inspected {
+    let token = match model.token_source(&config.replicate).map(|source| source.read(env)) {
+        None => Ok(None),
+        Some(Ok((token, _))) => Ok(Some(token)),
+        Some(Err(error)) => Err(error.to_string()),
+    };
+    let Inspection { facts, problems } = match token {
+        Ok(token) => Provider::new(model, &config.replicate, token, client).inspect().await,
+        Err(error) => Inspection { facts: Vec::new(), problems: vec![error] },
+    };
+    Inspected { name: model.name.to_string(), facts, problems }
+}
+
+/// The same for people: a block a model, its problems first.
+pub(super) fn told(inspected: &[Inspected], look: &Look) -> String {
+    let mut text = String::new();
+    for Inspected { name, facts, problems } in inspected {
+        text.push_str(&look.bold(name));
+        text.push('\n');
+        let problems = problems.iter().map(|problem| ("problem", BAD, problem));
+        for (mark, style, sentence) in problems.chain(facts.iter().map(|fact| ("ok", GOOD, fact))) {
+            for (n, line) in words::wrap(sentence, look.width - MARK - 2).iter().enumerate() {
+                let mark = if n == 0 { mark } else { "" };
+                text.push_str("  ");
+                text.push_str(&look.paint(style, mark));
+                text.push_str(&" ".repeat(MARK - mark.len()));
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
+    }
+    text
+}
+
+/// The width of `problem`, and a gap.
+const MARK: usize = 9;
