@@ -1,6 +1,68 @@
 //! `warmctl`: its verbs and exit codes.
+//!
+//! Owns what a person types and reads. Knows the daemon by its socket's API alone, and shows what
+//! the Snapshot says without judging it again.
 
+mod args;
+mod beat;
 pub mod check;
-/// `warmctl next`.
+mod client;
+mod coming;
+mod failure;
+mod from;
+mod hold;
+pub mod look;
+mod model;
 pub mod next;
+mod output;
+mod overview;
 mod peak;
+mod reload;
+mod salvage;
+mod session;
+mod socket;
+mod status;
+mod table;
+mod timing;
+mod words;
+
+pub use look::Look;
+pub use model::picture;
+pub use overview::overview;
+
+use args::{Cli, Verb};
+use clap::{CommandFactory, Parser};
+use failure::Failure;
+use session::Session;
+use std::process::ExitCode;
+
+/// The program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::Io(error).tell(),
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.tell(),
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), Failure> {
+    let session = Session::new(cli.global);
+    match cli.verb {
+        Verb::Status(args) => status::run(&session, &args).await,
+        Verb::Next(args) => coming::run(&session, &args),
+        Verb::Beat { model } => beat::run(&session, &model).await,
+        Verb::Pause { models, length } => hold::pause(&session, &models, length).await,
+        Verb::Resume { models } => hold::resume(&session, &models).await,
+        Verb::Reload => reload::run(&session).await,
+        Verb::Sandbox(args) => Ok(crate::sandbox::cli::run(&args).await?),
+        Verb::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "warmctl", &mut script);
+            output::text(&String::from_utf8_lossy(&script))
+        }
+    }
+}

@@ -102,6 +102,13 @@ impl Daemon {
         }
         tasks.start("reload", reload::run(path, env, engine.clone(), requests, stop.clone()));
         tasks.start("calendar", calendar::run(engine.clone(), zones, stop.clone()));
+        let (file, stopped) = (store.clone(), stop.clone());
+        tasks.start("store", async move {
+            tokio::select! {
+                () = stopped.cancelled() => Ok(()),
+                () = file.ended() => anyhow::bail!("the thread that writes the state file has ended"),
+            }
+        });
         tasks.start("signals", signals.run(reloader, stop.clone()));
         systemd::ready();
         Ok(Self { engine, stop, store, tasks, grace: settings.shutdown_grace })

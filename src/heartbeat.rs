@@ -104,7 +104,8 @@ pub struct Signs {
     pub queue_wait: Option<Duration>,
     /// The provider's own predict time.
     pub predict: Option<Duration>,
-    /// Cog: the health check said STARTING at least once during this heartbeat.
+    /// A boot was met under way: Cog's health check said STARTING at least once during this
+    /// heartbeat; a prediction on Replicate was still `starting` when its time ran out.
     pub met_starting: bool,
     /// Cog: from the first byte sent until the model was ready to take the prediction, where that
     /// took longer than a plain round trip: a boot followed, a proxy that held the request or

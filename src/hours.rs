@@ -12,6 +12,7 @@ mod span;
 mod tzdata;
 mod week;
 pub mod zone;
+mod zones;
 
 use chrono::{DateTime, Utc};
 use grammar::{Closed, Open};

@@ -266,7 +266,9 @@ mod tests {
 
     fn of(times: &[Duration]) -> Distribution {
         let mut d = Distribution::default();
-        times.iter().for_each(|t| d.record(*t));
+        for time in times {
+            d.record(*time);
+        }
         d
     }
 
@@ -303,7 +305,9 @@ mod tests {
             let apart: Vec<_> = parts.iter().map(|p| of(p)).collect();
             prop_assert_eq!(&Distribution::merged(&apart), &together);
             let mut one_by_one = Distribution::default();
-            apart.iter().for_each(|d| one_by_one.merge(d));
+            for part in &apart {
+                one_by_one.merge(part);
+            }
             prop_assert_eq!(&one_by_one, &together);
             prop_assert_eq!(one_by_one.percentiles(), together.percentiles());
         }

@@ -10,23 +10,23 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// Limits are told per minute.
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// A 429 that says nothing of when to try again: as long as an account that is nearly out of credit
 /// waits for its next create (six a minute).
 const DEFAULT_RETRY: Duration = Duration::from_secs(10);
 
 /// A provider that asks for more than this is asked again all the same.
-const LONGEST_HOLD: Duration = Duration::from_secs(15 * 60);
+const LONGEST_HOLD: Duration = Duration::from_mins(15);
 
 /// Two 429s at least this far apart are more than a burst that was too quick.
 const PERSISTENT: Duration = Duration::from_secs(20);
 
 /// Two 429s further apart than this have nothing to do with each other.
-const UNRELATED: Duration = Duration::from_secs(3 * 60);
+const UNRELATED: Duration = Duration::from_mins(3);
 
 /// After this long without a 429, a learned limit is raised by half.
-const RAISE_AFTER: Duration = Duration::from_secs(10 * 60);
+const RAISE_AFTER: Duration = Duration::from_mins(10);
 
 /// The pace of one account.
 #[derive(Debug, Clone)]
@@ -176,9 +176,9 @@ mod tests {
             let retry_after = is_refused.then(|| seconds(10.0));
             pace.told(&Limits { creates: 1, retry_after, ..Limits::default() }, is_refused, instant);
             if is_refused {
-                refused.push(now)
+                refused.push(now);
             } else {
-                accepted.push(now)
+                accepted.push(now);
             }
             now += 0.05;
         }

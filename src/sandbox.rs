@@ -2,7 +2,7 @@
 //!
 //! Owns servers that behave as the real ones do, for rehearsals, the demo and tests. What really
 //! happened (was this one cold?) is in [`Truth`] and never in an answer that a client could see.
-//! Nothing in here knows the rest of the program.
+//! Of the rest of the program it knows the clock, and how a duration is written.
 
 mod api;
 mod catalog;
@@ -23,7 +23,7 @@ mod truth;
 mod wire;
 mod world;
 
-pub use chance::Spread;
+pub use chance::{Spread, SpreadError};
 pub use cog::{Cog, CogSettings};
 pub use fault::{Fault, FaultOrder, On};
 pub use settings::{
@@ -41,7 +41,6 @@ use server::Server;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -168,9 +167,4 @@ fn origin(addr: SocketAddr) -> String {
     } else {
         format!("http://{addr}")
     }
-}
-
-/// A duration as `warm.toml` has it.
-fn duration(text: &str) -> Result<Duration, String> {
-    cli::parse_duration(text)
 }

@@ -12,13 +12,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use std::time::Duration;
 
 /// Backing off ends here for Replicate.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(5 * 60);
+const LONGEST_BACKOFF: Duration = Duration::from_mins(5);
 
 /// Backing off ends here for Cog: a refused connection costs nobody anything.
 const LONGEST_BACKOFF_COG: Duration = Duration::from_secs(30);
 
 /// A model whose name or input was rejected (404, 422) is looked at again this often.
-const LOOK_AGAIN: Duration = Duration::from_secs(60 * 60);
+const LOOK_AGAIN: Duration = Duration::from_hours(1);
 
 /// What the schedule remembers of one model within the process.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -27,10 +27,10 @@ const SETUPS: usize = 16;
 const FAILED_DUES: usize = 16;
 
 /// `lead = "auto"` never goes under this, and is this while no boot is known.
-const SHORTEST_LEAD: Duration = Duration::from_secs(60);
+const SHORTEST_LEAD: Duration = Duration::from_mins(1);
 
 /// `lead = "auto"` never goes over this.
-const LONGEST_LEAD: Duration = Duration::from_secs(15 * 60);
+const LONGEST_LEAD: Duration = Duration::from_mins(15);
 
 /// What is known of a model, and outlives the process.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

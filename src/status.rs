@@ -228,6 +228,7 @@ mod rfc3339 {
     pub(super) mod option {
         use super::{DateTime, Deserialize, Deserializer, Serializer, Utc};
 
+        #[expect(clippy::ref_option, reason = "serde's `with` asks for this signature")]
         pub(in super::super) fn serialize<S: Serializer>(
             t: &Option<DateTime<Utc>>,
             s: S,

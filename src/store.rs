@@ -34,7 +34,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use writer::{Command, Writer};
 
 /// The state file, open. To drop it writes what waits, once, and closes the file.
@@ -42,6 +42,8 @@ use writer::{Command, Writer};
 pub struct Store {
     queue: Arc<Queue>,
     thread: Option<JoinHandle<()>>,
+    /// Never told anything; its sender goes with the thread.
+    alive: watch::Receiver<()>,
 }
 
 /// What [`Store::fold`] did.
@@ -62,11 +64,15 @@ impl Store {
         let (writer, recovered) = Writer::new(file::open(path)?, retention)?;
         let queue = Arc::new(Queue::default());
         let theirs = Arc::clone(&queue);
+        let (living, alive) = watch::channel(());
         let thread = thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || writer.run(&theirs))
+            .spawn(move || {
+                let _living = living;
+                writer.run(&theirs);
+            })
             .map_err(StoreError::io("start a thread for", path))?;
-        Ok((Self { queue, thread: Some(thread) }, recovered))
+        Ok((Self { queue, thread: Some(thread), alive }, recovered))
     }
 
     /// Adds an entry; it is in the file within a second. Never waits, never fails: see
@@ -147,6 +153,13 @@ impl Store {
     /// How it is doing.
     pub fn health(&self) -> Health {
         self.queue.health()
+    }
+
+    /// Comes back when the store's thread has ended, which it never does on purpose while the store
+    /// is open: nothing is kept from then on.
+    pub async fn ended(&self) {
+        let mut alive = self.alive.clone();
+        while alive.changed().await.is_ok() {}
     }
 
     async fn ask<T>(

@@ -34,23 +34,22 @@ class Clocks:
             if t.second:
                 sys.exit(f"{zone} has an offset with seconds at {stamp}: choose a later stretch")
             self.reads.append(t.toordinal() * DAY + t.hour * 60 + t.minute)
-        self.first, self.last, self.days = {}, {}, {}
+        self.first, self.last, self.skipped, self.days = {}, {}, {}, {}
+        before = self.reads[0]
         for i, read in enumerate(self.reads):
             self.first.setdefault(read, i)
             self.last[read] = i
+            for never_read in range(before + 1, read):
+                self.skipped.setdefault(never_read, i)
             self.days.setdefault(read // DAY, []).append(i)
+            before = read
 
-    def after_gap(self, read):
-        for i in range(1, len(self.reads)):
-            if self.reads[i - 1] < read < self.reads[i]:
-                return i
-        return None  # not within the stretch
-
+    # None where it isn't within the stretch.
     def start(self, read):
-        return self.first[read] if read in self.first else self.after_gap(read)
+        return self.first.get(read, self.skipped.get(read))
 
     def end(self, read):
-        return self.last[read] if read in self.last else self.after_gap(read)
+        return self.last.get(read, self.skipped.get(read))
 
 
 def days_of(text):

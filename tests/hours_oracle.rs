@@ -1,5 +1,7 @@
-//! Active hours against an independent oracle: Python's zoneinfo on the same TZif files, asked
+//! Active hours against an independent oracle: Python's zoneinfo on the same `TZif` files, asked
 //! minute by minute (`hours_oracle.py`). Needs `python3` of 3.9 or newer and the system's tzdata.
+
+#![expect(clippy::unwrap_used, reason = "in a test, what is wrong ends it")]
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -116,7 +118,7 @@ fn agrees_with_zoneinfo_minute_by_minute() {
         let (near, far) = if n < 7 { (10, 3) } else { (5, 2) };
         let changes = changes(&zones.get(zone).unwrap());
         for _ in 0..near.min(changes.len()) {
-            let change = *dice.pick(&changes);
+            let change = dice.pick(&changes);
             stretches.push(stretch(&mut dice, zone, change, 16, 16));
         }
         for _ in 0..far {
@@ -159,7 +161,7 @@ fn compare(zones: &Zones, case: &Case, truth: &Truth, dice: &mut Dice) {
         match truth.edges.iter().rev().find(|e| **e <= t) {
             Some(e) => assert_eq!(found.since, Some(utc(*e)), "since, at {}: {}", utc(t), context()),
             None => {
-                assert!(found.since.is_none_or(|s| s <= utc(truth.low)), "{found:?} at {t}: {}", context())
+                assert!(found.since.is_none_or(|s| s <= utc(truth.low)), "{found:?} at {t}: {}", context());
             }
         }
         match truth.edges.iter().find(|e| **e > t) {
@@ -195,7 +197,7 @@ fn compare(zones: &Zones, case: &Case, truth: &Truth, dice: &mut Dice) {
         let pieces: Vec<_> = clipped.iter().map(|(a, b)| (utc(*a), utc(*b))).collect();
         assert_eq!(hours.pieces(utc(from), utc(until)), pieces, "{}", context());
         let open: i64 = clipped.iter().map(|(a, b)| b - a).sum();
-        assert_eq!(hours.open_within(utc(from), utc(until)).as_secs() as i64, open, "{}", context());
+        assert_eq!(hours.open_within(utc(from), utc(until)).as_secs(), open as u64, "{}", context());
     }
 }
 
@@ -245,7 +247,7 @@ fn changes(zone: &Zone) -> Vec<i64> {
 fn stretch(dice: &mut Dice, zone: &'static str, around: i64, days: i64, cases: usize) -> Stretch {
     let base = around - days * DAY / 2 + dice.between(-3 * DAY, 3 * DAY);
     let base = base.div_euclid(MINUTE) * MINUTE;
-    let other = if dice.one_in(2) { *dice.pick(&ZONES) } else { zone };
+    let other = if dice.one_in(2) { dice.pick(&ZONES) } else { zone };
     let zones = if other == zone { vec![zone] } else { vec![zone, other] };
     let cases = (0..cases).map(|_| case(dice, &zones, around)).collect();
     Stretch { base, minutes: days * DAY / MINUTE, zones, cases }
@@ -255,9 +257,9 @@ fn case(dice: &mut Dice, zones: &[&'static str], around: i64) -> Case {
     let mut parts = Vec::new();
     for _ in 0..=dice.below(2) {
         let open = (0..=dice.below(3)).map(|_| window(dice)).collect();
-        parts.push(Entries { zone: *dice.pick(zones), open, closed: closed(dice, around) });
+        parts.push(Entries { zone: dice.pick(zones), open, closed: closed(dice, around) });
     }
-    Case { zone: *dice.pick(zones), parts, closed: closed(dice, around) }
+    Case { zone: dice.pick(zones), parts, closed: closed(dice, around) }
 }
 
 fn closed(dice: &mut Dice, around: i64) -> Vec<String> {
@@ -275,14 +277,15 @@ fn closed(dice: &mut Dice, around: i64) -> Vec<String> {
     entries
 }
 
+const DAYS: [&str; 7] = ["Mon", "tue", "WED", "Thursday", "friday", "Sat", "Sun"];
+
 fn window(dice: &mut Dice) -> String {
     if dice.one_in(15) {
         return "always".to_owned();
     }
-    const DAYS: [&str; 7] = ["Mon", "tue", "WED", "Thursday", "friday", "Sat", "Sun"];
     let days = match dice.below(6) {
         0 => String::new(),
-        1 => (*dice.pick(&["daily ", "weekdays ", "weekends "])).to_owned(),
+        1 => (dice.pick(&["daily ", "weekdays ", "weekends "])).to_owned(),
         2 => format!("{} ", dice.pick(&DAYS)),
         3 => format!("{},{}-{} ", dice.pick(&DAYS), dice.pick(&DAYS), dice.pick(&DAYS)),
         _ => format!("{}-{} ", dice.pick(&DAYS), dice.pick(&DAYS)),
@@ -299,7 +302,7 @@ fn window(dice: &mut Dice) -> String {
 fn clock(dice: &mut Dice) -> String {
     const OFTEN: [i64; 16] =
         [0, 0, 1, 15, 30, 60, 90, 105, 120, 121, 150, 180, 240, 23 * 60, 23 * 60 + 30, 24 * 60];
-    let minute = if dice.one_in(3) { dice.between(0, 24 * 60) } else { *dice.pick(&OFTEN) };
+    let minute = if dice.one_in(3) { dice.between(0, 24 * 60) } else { dice.pick(&OFTEN) };
     format!("{:02}:{:02}", minute / 60, minute % 60)
 }
 
@@ -327,7 +330,7 @@ fn utc(t: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(t, 0).unwrap()
 }
 
-/// SplitMix64: the same cases every time.
+/// `SplitMix64`: the same cases every time.
 struct Dice(u64);
 
 impl Dice {
@@ -344,14 +347,14 @@ impl Dice {
     }
 
     fn between(&mut self, first: i64, end: i64) -> i64 {
-        first + self.below((end - first) as u64) as i64
+        first + self.below((end - first) as u64).cast_signed()
     }
 
     fn one_in(&mut self, n: u64) -> bool {
         self.below(n) == 0
     }
 
-    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[self.below(from.len() as u64) as usize]
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len() as u64) as usize]
     }
 }

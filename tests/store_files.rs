@@ -1,5 +1,7 @@
 //! The state file as a file: made, opened again, refused untouched, locked.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use chrono::{DateTime, Utc};
 use rusqlite::Connection;
 use std::fs;
@@ -38,7 +40,7 @@ fn open(path: &Path) -> Result<(Store, Recovered), StoreError> {
 }
 
 fn refused(path: &Path) -> StoreError {
-    open(path).err().expect("it must be refused")
+    open(path).expect_err("it must be refused")
 }
 
 /// Opens what must be refused, and makes sure that nothing in the folder has changed.

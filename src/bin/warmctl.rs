@@ -1,2 +1,7 @@
-//! warmd
-fn main() {}
+//! The tool.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    warmd::ctl::main()
+}

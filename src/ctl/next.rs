@@ -3,7 +3,7 @@
 //! Owns the shape and the words alone; [`crate::hours`] knows the windows.
 
 use crate::hours::{ActiveHours, Window};
-use chrono::{DateTime, FixedOffset, SubsecRound as _, TimeDelta, TimeZone, Timelike as _, Utc};
+use chrono::{DateTime, FixedOffset, SubsecRound as _, TimeDelta, Timelike as _, Utc};
 use serde::Serialize;
 use std::fmt::{self, Display, Formatter};
 
@@ -147,8 +147,8 @@ impl Reading {
         Self { day: t.format("%a %F").to_string(), clock: t.format(clock).to_string() }
     }
 
-    fn utc<Z: TimeZone>(t: DateTime<Z>) -> Self {
-        let t = t.to_utc();
+    fn utc(t: impl Into<DateTime<Utc>>) -> Self {
+        let t: DateTime<Utc> = t.into();
         let clock = if t.second() == 0 { "%RZ" } else { "%TZ" };
         Self { day: t.format("%F").to_string(), clock: t.format(clock).to_string() }
     }

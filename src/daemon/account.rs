@@ -7,7 +7,7 @@ use crate::state::Held;
 use std::time::{Duration, Instant};
 
 /// While the token or the credit is refused, one heartbeat of the account looks again this often.
-const LOOK_AGAIN: Duration = Duration::from_secs(15 * 60);
+const LOOK_AGAIN: Duration = Duration::from_mins(15);
 
 /// One account.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ impl Account {
         {
             block.look_at = now + LOOK_AGAIN;
             block.looking = Some(first.model.clone());
-            chosen = block.looking.clone();
+            chosen.clone_from(&block.looking);
         }
         let held = demands.iter().map(|demand| {
             let looks = block.looking.as_ref() == Some(&demand.model);

@@ -21,14 +21,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The span of a report that names none.
-const SINCE: Duration = Duration::from_secs(24 * 60 * 60);
+const SINCE: Duration = Duration::from_hours(24);
 
 /// No request says more than this, in bytes.
 const BODY_LIMIT: usize = 16 * 1024;
 
 /// What the routes reach.
 #[derive(Debug, Clone)]
-pub struct Api {
+pub(super) struct Api {
     /// The engine.
     pub engine: Handle,
     /// The sums.
@@ -38,12 +38,12 @@ pub struct Api {
 }
 
 /// What anyone may ask: reads.
-pub fn reads(api: Api) -> Router {
+pub(super) fn reads(api: Api) -> Router {
     routes().fallback(not_found).method_not_allowed_fallback(not_allowed).with_state(api)
 }
 
 /// What whoever may open the socket may ask: everything.
-pub fn everything(api: Api) -> Router {
+pub(super) fn everything(api: Api) -> Router {
     routes()
         .route("/v1/models/{name}/heartbeat", post(beat))
         .route("/v1/models/{name}/pause", post(pause))
@@ -69,7 +69,7 @@ struct Problem {
 }
 
 impl Problem {
-    fn new(status: StatusCode, title: &'static str, detail: impl ToString) -> Self {
+    fn new(status: StatusCode, title: &'static str, detail: impl std::fmt::Display) -> Self {
         Self { status, title, detail: detail.to_string(), more: None }
     }
 }

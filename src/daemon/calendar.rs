@@ -16,14 +16,16 @@ const FOLD: &str = "0 2 * * * *";
 const ZONES: &str = "30 * * * * *";
 
 /// Does the calendar's work until `stop`.
-pub async fn run(engine: Handle, zones: Zones, stop: CancellationToken) -> anyhow::Result<()> {
+pub(super) async fn run(engine: Handle, zones: Zones, stop: CancellationToken) -> anyhow::Result<()> {
     let mut calendar = JobScheduler::new().await?;
     let fold = engine.clone();
     calendar
         .add(Job::new_async(FOLD, move |_, _| {
             let engine = fold.clone();
             // Only a stopping engine takes no command: nothing is left to be done then.
-            Box::pin(async move { drop(engine.tell(Command::Fold).await) })
+            Box::pin(async move {
+                let _ = engine.tell(Command::Fold).await;
+            })
         })?)
         .await?;
     let zones = Arc::new(Mutex::new(zones));
@@ -32,7 +34,7 @@ pub async fn run(engine: Handle, zones: Zones, stop: CancellationToken) -> anyho
             let (engine, zones) = (engine.clone(), zones.clone());
             Box::pin(async move {
                 if let Some(new) = changed(&zones) {
-                    drop(engine.tell(Command::Rezone(new)).await);
+                    let _ = engine.tell(Command::Rezone(new)).await;
                 }
             })
         })?)

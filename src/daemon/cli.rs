@@ -20,7 +20,7 @@ const BAD_CONFIGURATION: u8 = 78;
 #[derive(Debug, Parser)]
 #[command(name = "warmd", version)]
 pub struct Args {
-    /// The configuration [default: $WARMD_CONFIG, ./warm.toml, /etc/warmd/warm.toml]
+    /// The configuration; else `$WARMD_CONFIG`, `./warm.toml`, `/etc/warmd/warm.toml`
     #[arg(long, value_name = "PATH")]
     pub config: Option<PathBuf>,
     /// Run on an embedded stand-in for Replicate and Cog, with a live status: needs nothing
@@ -44,8 +44,12 @@ pub struct Args {
 pub fn main() -> ExitCode {
     let args = Args::parse();
     // The demo shows its own picture: the log would tear it.
-    let quiet = args.quiet || (args.demo && args.verbose == 0);
-    if let Err(error) = logs::start(args.log_format, args.verbose, quiet) {
+    let level = if args.demo && args.verbose == 0 {
+        logs::Level::Errors
+    } else {
+        logs::Level::asked(args.verbose, args.quiet)
+    };
+    if let Err(error) = logs::start(args.log_format, level) {
         return failed(&error, 1);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {

@@ -3,7 +3,9 @@
 //!
 //! Owns the timers and the heartbeats in flight; reads no file, and waits for nothing but events.
 
+mod asked;
 mod clockwatch;
+mod flight;
 mod load;
 mod slot;
 
@@ -12,22 +14,23 @@ use super::command::{Command, Refusal};
 use super::configuration::Configuration;
 use super::systemd::Notifier;
 use crate::clock;
+use crate::config;
 use crate::config::value::{ModelName, Token};
-use crate::heartbeat::{Heartbeat, Observation, Order, Outcome, Phase};
+use crate::heartbeat::Outcome;
 use crate::journal::{Entry, What};
 use crate::provider::http::Client;
 use crate::schedule::{self, grid};
-use crate::state::{InFlight, Known, delta, digest};
-use crate::status::assemble::{LiveModel, LiveStatus};
+use crate::state::{Known, delta, digest};
 use crate::store::{Store, StoreError};
 use chrono::{DateTime, Utc};
 use clockwatch::ClockWatch;
+use flight::Landed;
 use futures_util::StreamExt;
-use slot::{Flight, Slot};
+use slot::Slot;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::mpsc;
 use tokio::task::{Id, JoinSet};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -37,14 +40,16 @@ use tokio_util::time::DelayQueue;
 const TICK: Duration = Duration::from_secs(1);
 
 /// No timer runs for longer than this: far instants are looked at again on the way.
-const LONGEST_TIMER: Duration = Duration::from_secs(60 * 60);
+const LONGEST_TIMER: Duration = Duration::from_hours(1);
 
 /// The engine.
 #[derive(Debug)]
-pub struct Engine {
+pub(super) struct Engine {
     running: Configuration,
     config_error: Option<String>,
     started_at: DateTime<Utc>,
+    /// `[daemon]` as the process started with it; changes of it wait for a restart.
+    settings: config::Daemon,
     client: Client,
     store: Arc<Store>,
     notifier: Notifier,
@@ -64,19 +69,9 @@ pub struct Engine {
     stopping: bool,
 }
 
-/// A heartbeat that has come back.
-#[derive(Debug)]
-struct Landed {
-    model: ModelName,
-    flight: u64,
-    order: Order,
-    due_at: DateTime<Utc>,
-    seen: Observation,
-}
-
 impl Engine {
     /// An engine that runs `configuration`, and goes on from what is `known`.
-    pub fn new(
+    pub(super) fn new(
         configuration: Configuration,
         known: HashMap<ModelName, Known>,
         store: Arc<Store>,
@@ -87,6 +82,7 @@ impl Engine {
             running: configuration.clone(),
             config_error: None,
             started_at: clock::now(),
+            settings: configuration.config.daemon.clone(),
             client,
             store,
             notifier,
@@ -106,7 +102,7 @@ impl Engine {
     }
 
     /// Runs until `stop`, then lets heartbeats in flight end within the configured grace, and saves.
-    pub async fn run(
+    pub(super) async fn run(
         mut self,
         mut commands: mpsc::Receiver<Command>,
         stop: CancellationToken,
@@ -202,96 +198,6 @@ impl Engine {
         Dealt::Done
     }
 
-    /// Sends a heartbeat that was due at `due`.
-    fn send(&mut self, name: &ModelName, due: DateTime<Utc>, now: DateTime<Utc>) {
-        let Some(slot) = self.slots.get_mut(name) else { return };
-        slot.cursor.dealt = slot.cursor.dealt.max(now);
-        slot.cursor.wanted = None;
-        let Some(provider) = slot.provider.clone() else { return };
-        if let Some(account) = slot.account.as_ref().and_then(|token| self.accounts.get_mut(token)) {
-            account.pace.send(clock::instant());
-        }
-        let order = Order {
-            model: slot.model.clone(),
-            cold_after: slot.known.cold_after(&slot.model),
-            known_setups: slot.known.setups.iter().copied().collect(),
-        };
-        self.flown += 1;
-        let (flight, model) = (self.flown, name.clone());
-        let (phase_sender, phase) = watch::channel(Phase::Sent);
-        let handle = self.flights.spawn(async move {
-            let seen = provider.beat(&order, &phase_sender).await;
-            Landed { model, flight, order, due_at: due, seen }
-        });
-        self.aboard.insert(handle.id(), (name.clone(), flight));
-        let in_flight = InFlight { due_at: due, sent_at: now, phase: Phase::Sent };
-        slot.flight = Some(Flight { number: flight, handle, phase, in_flight, waiters: Vec::new() });
-    }
-
-    /// Takes in a heartbeat that has come back.
-    fn landed(&mut self, landed: Result<(Id, Landed), tokio::task::JoinError>) {
-        let landed = match landed {
-            Ok((id, landed)) => {
-                self.aboard.remove(&id);
-                landed
-            }
-            Err(error) => {
-                let Some((model, flight)) = self.aboard.remove(&error.id()) else { return };
-                if error.is_panic() {
-                    tracing::error!(model = model.as_str(), "a heartbeat panicked: {error}");
-                }
-                if let Some(slot) = self.slots.get_mut(&model)
-                    && slot.flight.as_ref().is_some_and(|now| now.number == flight)
-                {
-                    slot.flight = None;
-                    self.look_at(&model);
-                }
-                return;
-            }
-        };
-        let Some(slot) = self.slots.get_mut(&landed.model) else { return };
-        if slot.flight.as_ref().is_none_or(|flight| flight.number != landed.flight) {
-            return;
-        }
-        let waiters = slot.take_waiters();
-        let entries = digest::digest(&slot.known, &landed.order, landed.due_at, &landed.seen);
-        let account = slot.account.clone();
-        let Some(What::Heartbeat { heartbeat, .. }) = entries.first().map(|entry| entry.what.clone()) else {
-            return;
-        };
-        for entry in entries {
-            self.record(entry);
-        }
-        if let Some(account) = account {
-            self.tell_account(&account, &heartbeat, &landed.seen);
-        }
-        for waiter in waiters {
-            // Whoever asked may have gone away meanwhile.
-            let _ = waiter.send(Ok(heartbeat.clone()));
-        }
-        self.look_at(&landed.model);
-    }
-
-    /// Lets the account know what one of its heartbeats met.
-    fn tell_account(&mut self, token: &Token, heartbeat: &Heartbeat, seen: &Observation) {
-        let instant = clock::instant();
-        let Some(account) = self.accounts.get_mut(token) else { return };
-        let refused = heartbeat.outcome == Outcome::RateLimited;
-        account.pace.told(&seen.limits, refused, instant);
-        let freed = account.landed(heartbeat, instant);
-        self.apply_holds();
-        if freed {
-            let now = clock::now();
-            for name in self.running.config.models.iter().map(|model| model.name.clone()).collect::<Vec<_>>()
-            {
-                if self.slots.get(&name).is_some_and(|slot| slot.account.as_ref() == Some(token)) {
-                    self.want(&name, now);
-                    self.look_at(&name);
-                }
-            }
-        }
-    }
-
     /// Works out, for every account, which of its models are held, and who looks again.
     fn apply_holds(&mut self) {
         let (now, instant) = (clock::now(), clock::instant());
@@ -337,10 +243,18 @@ impl Engine {
 
     /// Takes an entry into what is known, the journal, and the log.
     fn record(&mut self, entry: Entry) {
-        let Some(slot) = self.slots.get_mut(&entry.model) else { return };
-        slot.known.apply(&entry);
-        super::telling::log(&entry);
-        self.store.append(entry);
+        self.record_all(vec![entry]);
+    }
+
+    /// As [`Self::record`], entries that belong together: after a crash all of them are there, or none.
+    fn record_all(&mut self, entries: Vec<Entry>) {
+        for entry in &entries {
+            if let Some(slot) = self.slots.get_mut(&entry.model) {
+                slot.known.apply(entry);
+                super::telling::log(entry);
+            }
+        }
+        self.store.append_all(entries);
     }
 
     /// Records a change of state, if there is one.
@@ -373,121 +287,17 @@ impl Engine {
         self.tell_service_manager();
     }
 
+    /// Looks at every model, in the file's order: the first come first where not all can.
     fn look_at_all(&mut self) {
-        for name in self.slots.keys().cloned().collect::<Vec<_>>() {
-            self.look_at(&name);
+        let config = self.running.config.clone();
+        for model in &config.models {
+            self.look_at(&model.name);
         }
     }
 
     fn tell_service_manager(&mut self) {
         let states = self.slots.values().filter_map(|slot| slot.known.state.map(|(state, _)| state));
         self.notifier.alive(&super::telling::headline(states, self.config_error.is_some()));
-    }
-
-    fn obey(&mut self, command: Command) {
-        let now = clock::now();
-        // Whoever asked may have gone away meanwhile: an answer that nobody takes is no error.
-        match command {
-            Command::Live(reply) => drop(reply.send(self.live(now))),
-            Command::Beat(name, reply) => self.beat(&name, now, reply),
-            Command::Pause(name, length, reply) => drop(reply.send(self.pause(&name, length, now))),
-            Command::Resume(name, reply) => drop(reply.send(self.resume(&name, now))),
-            Command::Load(configuration, reply) => drop(reply.send(self.load(*configuration, false))),
-            Command::LoadFailed(error) => self.config_error = Some(error),
-            Command::Rezone(zones) => self.rezone(zones),
-            Command::Fold => self.fold(),
-        }
-    }
-
-    fn live(&self, now: DateTime<Utc>) -> LiveStatus {
-        let models = self.running.config.models.iter().filter_map(|model| self.slots.get(&model.name));
-        let model = |slot: &Slot| {
-            let (state, reason) = slot.standing(now);
-            let since = match slot.known.state {
-                Some((told, since)) if told == state => since,
-                Some(_) | None => now,
-            };
-            LiveModel {
-                model: slot.model.clone(),
-                known: slot.known.clone(),
-                state: (state, since, reason),
-                next_at: slot.plan.due,
-                facts: slot.provider.as_ref().map(|provider| provider.facts()).unwrap_or_default(),
-            }
-        };
-        let mut notes = self.running.warnings.clone();
-        notes.extend(self.store.health().warning());
-        LiveStatus {
-            at: now,
-            started_at: self.started_at,
-            tzdata: self.running.zones.describe(),
-            config: self.running.config.clone(),
-            config_loaded_at: self.running.loaded_at,
-            config_error: self.config_error.clone(),
-            notes,
-            models: models.map(model).collect(),
-        }
-    }
-
-    fn beat(&mut self, name: &str, now: DateTime<Utc>, reply: oneshot::Sender<Result<Heartbeat, Refusal>>) {
-        let name = match self.find(name) {
-            Ok(name) => name,
-            Err(refusal) => return drop(reply.send(Err(refusal))),
-        };
-        let Some(slot) = self.slots.get_mut(&name) else { return };
-        if slot.provider.is_none() {
-            let reason = self.running.tokenless.get(&name).cloned().unwrap_or_default();
-            let refusal = Refusal::Unequipped { name: name.as_str().to_owned(), reason };
-            return drop(reply.send(Err(refusal)));
-        }
-        if slot.flight.is_none() {
-            self.send(&name, now, now);
-        }
-        let Some(slot) = self.slots.get_mut(&name) else { return };
-        if let Some(flight) = &mut slot.flight {
-            flight.waiters.push(reply);
-        }
-        self.look_at(&name);
-    }
-
-    fn pause(
-        &mut self,
-        name: &str,
-        length: Option<Duration>,
-        now: DateTime<Utc>,
-    ) -> Result<Option<DateTime<Utc>>, Refusal> {
-        let name = self.find(name)?;
-        let until = length.and_then(|length| now.checked_add_signed(delta(length)));
-        self.record(Entry { model: name.clone(), at: now, what: What::Paused { until } });
-        self.look_at(&name);
-        Ok(until)
-    }
-
-    fn resume(&mut self, name: &str, now: DateTime<Utc>) -> Result<(), Refusal> {
-        let name = self.find(name)?;
-        let Some(slot) = self.slots.get(&name) else { return Ok(()) };
-        let (paused, account) = (slot.known.pause.is_some(), slot.account.clone());
-        if paused {
-            self.record(Entry { model: name.clone(), at: now, what: What::Resumed });
-        }
-        if paused || self.slots.get(&name).is_some_and(|slot| slot.known.block.is_some()) {
-            self.want(&name, now);
-        }
-        if let Some(account) = account.and_then(|token| self.accounts.get_mut(&token)) {
-            account.look_now(clock::instant());
-            self.apply_holds();
-        }
-        self.look_at(&name);
-        Ok(())
-    }
-
-    fn find(&self, name: &str) -> Result<ModelName, Refusal> {
-        if let Some((name, _)) = self.slots.get_key_value(name) {
-            return Ok(name.clone());
-        }
-        let names = self.slots.keys().map(ModelName::as_str);
-        let nearest = crate::config::nearest::nearest(name, names).map(str::to_owned);
-        Err(Refusal::UnknownModel { name: name.to_owned(), nearest })
     }
 
     /// Saves what is known, and lets the store fold what is saved.
@@ -515,7 +325,7 @@ impl Engine {
 
     /// The end: nothing new is sent, what is in flight may end within the grace, everything is saved.
     async fn drain(mut self) -> anyhow::Result<()> {
-        let grace = self.running.config.daemon.shutdown_grace;
+        let grace = self.settings.shutdown_grace;
         if !self.flights.is_empty() {
             tracing::info!(in_flight = self.flights.len(), ?grace, "waiting for heartbeats in flight");
         }

@@ -20,13 +20,41 @@ pub enum Format {
     Json,
 }
 
-/// Starts logging. `louder` counts `-v`; `quiet` is `-q`. `RUST_LOG` wins over both.
-pub fn start(format: Format, louder: u8, quiet: bool) -> anyhow::Result<()> {
-    let level = match (quiet, louder) {
-        (true, _) => "warn",
-        (false, 0) => "warmd=info,warn",
-        (false, 1) => "warmd=debug,info",
-        (false, _) => "trace",
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Level {
+    /// Errors alone: where something else is shown.
+    Errors,
+    /// `-q`.
+    Quiet,
+    /// What a person wants to know.
+    Usual,
+    /// `-v`: each heartbeat.
+    Verbose,
+    /// `-vv`: everything, the libraries' too.
+    Everything,
+}
+
+impl Level {
+    /// As `-v`, counted, and `-q` ask for.
+    pub(super) fn asked(louder: u8, quiet: bool) -> Self {
+        match (quiet, louder) {
+            (true, _) => Self::Quiet,
+            (false, 0) => Self::Usual,
+            (false, 1) => Self::Verbose,
+            (false, _) => Self::Everything,
+        }
+    }
+}
+
+/// Starts logging. `RUST_LOG` wins over `level`.
+pub(super) fn start(format: Format, level: Level) -> anyhow::Result<()> {
+    let level = match level {
+        Level::Errors => "error",
+        Level::Quiet => "warn",
+        Level::Usual => "warmd=info,warn",
+        Level::Verbose => "warmd=debug,warn",
+        Level::Everything => "trace",
     };
     let filter = match std::env::var("RUST_LOG") {
         Ok(own) if !own.is_empty() => EnvFilter::try_new(&own)

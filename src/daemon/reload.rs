@@ -21,7 +21,7 @@ const POLL: Duration = Duration::from_secs(1);
 
 /// How a reload went.
 #[derive(Debug, Clone)]
-pub enum Outcome {
+pub(super) enum Outcome {
     /// It runs.
     Loaded {
         /// What changed, a line each.
@@ -42,34 +42,34 @@ pub enum Outcome {
 
 /// The way to ask for a reload.
 #[derive(Debug, Clone)]
-pub struct Reloader(mpsc::Sender<Option<oneshot::Sender<Outcome>>>);
+pub(super) struct Reloader(mpsc::Sender<Option<oneshot::Sender<Outcome>>>);
 
 /// The other end.
 #[derive(Debug)]
-pub struct Requests(mpsc::Receiver<Option<oneshot::Sender<Outcome>>>);
+pub(super) struct Requests(mpsc::Receiver<Option<oneshot::Sender<Outcome>>>);
 
 impl Reloader {
     /// A way, and its other end.
-    pub fn new() -> (Self, Requests) {
+    pub(super) fn new() -> (Self, Requests) {
         let (sender, receiver) = mpsc::channel(8);
         (Self(sender), Requests(receiver))
     }
 
     /// Reloads, and tells how it went.
-    pub async fn reload(&self) -> Result<Outcome, Stopping> {
+    pub(super) async fn reload(&self) -> Result<Outcome, Stopping> {
         let (sender, receiver) = oneshot::channel();
         self.0.send(Some(sender)).await.map_err(|_| Stopping)?;
         receiver.await.map_err(|_| Stopping)
     }
 
     /// Reloads, as SIGHUP asks for it.
-    pub async fn hang_up(&self) -> Result<(), Stopping> {
+    pub(super) async fn hang_up(&self) -> Result<(), Stopping> {
         self.0.send(None).await.map_err(|_| Stopping)
     }
 }
 
 /// Serves requests and watches the file, until `stop`.
-pub async fn run(
+pub(super) async fn run(
     path: PathBuf,
     env: Env,
     engine: Handle,

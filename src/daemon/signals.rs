@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 /// The signals, caught from when this is made.
 #[derive(Debug)]
-pub struct Signals {
+pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
@@ -14,7 +14,7 @@ pub struct Signals {
 
 impl Signals {
     /// Catches them.
-    pub fn catch() -> std::io::Result<Self> {
+    pub(super) fn catch() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -23,7 +23,7 @@ impl Signals {
     }
 
     /// Passes them on until `stop`, which the first SIGTERM or SIGINT brings about.
-    pub async fn run(mut self, reloader: Reloader, stop: CancellationToken) -> anyhow::Result<()> {
+    pub(super) async fn run(mut self, reloader: Reloader, stop: CancellationToken) -> anyhow::Result<()> {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),

@@ -12,7 +12,7 @@ const MODE: u32 = 0o660;
 
 /// Why there is no socket.
 #[derive(Debug, Error)]
-pub enum SocketError {
+pub(super) enum SocketError {
     /// A daemon answers there.
     #[error("another daemon answers on the socket {}; stop it, or set `socket` in [daemon]", .0.display())]
     Live(PathBuf),
@@ -30,7 +30,7 @@ pub enum SocketError {
 }
 
 /// Opens the socket at `path`: a stale one is replaced, a live one respected.
-pub fn open(path: &Path) -> Result<UnixListener, SocketError> {
+pub(super) fn open(path: &Path) -> Result<UnixListener, SocketError> {
     let refused = |reason| SocketError::Refused { path: path.to_owned(), reason };
     match std::fs::symlink_metadata(path) {
         Ok(meta) if !meta.file_type().is_socket() => return Err(SocketError::NotASocket(path.to_owned())),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// The service manager, as the engine sees it.
 #[derive(Debug)]
-pub struct Notifier {
+pub(super) struct Notifier {
     /// Half of what the service manager allows between two signs of life.
     watchdog: Option<Duration>,
     fed: Stopwatch,
@@ -17,14 +17,14 @@ pub struct Notifier {
 
 impl Notifier {
     /// The one of this process.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let watchdog = sd_notify::watchdog_enabled().map(|allowed| allowed / 2);
         Self { watchdog, fed: Stopwatch::start(), line: String::new() }
     }
 
     /// Feeds the watchdog when it is time, and passes on the line when it changed. Called from the
     /// engine's own loop alone: a wedged engine must look wedged.
-    pub fn alive(&mut self, line: &str) {
+    pub(super) fn alive(&mut self, line: &str) {
         if self.watchdog.is_some_and(|every| self.fed.elapsed() + Duration::from_secs(1) >= every) {
             notify(&[NotifyState::Watchdog]);
             self.fed = Stopwatch::start();
@@ -43,12 +43,12 @@ impl Default for Notifier {
 }
 
 /// The daemon has started, or is done reloading.
-pub fn ready() {
+pub(super) fn ready() {
     notify(&[NotifyState::Ready]);
 }
 
 /// The daemon reloads.
-pub fn reloading() {
+pub(super) fn reloading() {
     // The service manager tells this reload from others by the monotonic time, in µs.
     match NotifyState::monotonic_usec_now() {
         Ok(at) => notify(&[NotifyState::Reloading, at]),
@@ -57,7 +57,7 @@ pub fn reloading() {
 }
 
 /// The daemon stops.
-pub fn stopping() {
+pub(super) fn stopping() {
     notify(&[NotifyState::Stopping]);
 }
 

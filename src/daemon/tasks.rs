@@ -8,14 +8,14 @@ use tokio::task::{Id, JoinSet};
 
 /// A set of named tasks.
 #[derive(Debug, Default)]
-pub struct Tasks {
+pub(super) struct Tasks {
     set: JoinSet<anyhow::Result<()>>,
     names: HashMap<Id, &'static str>,
 }
 
 impl Tasks {
     /// Starts one.
-    pub fn start<F>(&mut self, name: &'static str, task: F)
+    pub(super) fn start<F>(&mut self, name: &'static str, task: F)
     where
         F: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
@@ -24,7 +24,7 @@ impl Tasks {
     }
 
     /// Waits for the next one to end; none when all have.
-    pub async fn next_ended(&mut self) -> Option<(&'static str, anyhow::Result<()>)> {
+    pub(super) async fn next_ended(&mut self) -> Option<(&'static str, anyhow::Result<()>)> {
         let (id, result) = match self.set.join_next_with_id().await? {
             Ok((id, result)) => (id, result),
             Err(error) => (error.id(), Err(anyhow::anyhow!("it panicked: {error}"))),
@@ -33,7 +33,7 @@ impl Tasks {
     }
 
     /// Waits for all to end, for at most `grace`; says which did not, and ends them.
-    pub async fn join_all(mut self, grace: Duration) {
+    pub(super) async fn join_all(mut self, grace: Duration) {
         let all = async {
             while let Some((name, result)) = self.next_ended().await {
                 if let Err(error) = result {

@@ -23,13 +23,15 @@ pub(super) fn log(entry: &Entry) {
                 | Outcome::RateLimited
                 | Outcome::TimedOut
                 | Outcome::Unreachable => {
-                    tracing::warn!(model, outcome, error, "heartbeat brought no answer")
+                    tracing::warn!(model, outcome, error, "heartbeat brought no answer");
                 }
             }
         }
         What::Boot { took } => {
             tracing::debug!(model, took = took.map(|took| took.as_secs_f64()), "boot seen");
         }
+        // The first state of a model that was never seen before is no change.
+        What::State { from, to, .. } if from == to => {}
         What::State { from, to, reason } => {
             let (from, to) = (name(*from), name(*to));
             tracing::info!(model, from, to, reason = reason.as_deref(), "state changed");

@@ -1,6 +1,6 @@
 //! The system's tzdata: its folder, its version, its files.
 //!
-//! Owns what is read from disk for zones, each read bounded. Refuses what is not a TZif file.
+//! Owns what is read from disk for zones, each read bounded. Refuses what is not a `TZif` file.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -17,7 +17,7 @@ const USUAL: [&str; 5] = [
     "/usr/local/share/zoneinfo",
 ];
 
-/// The first bytes of every TZif file (RFC 9636).
+/// The first bytes of every `TZif` file (RFC 9636).
 const MAGIC: &[u8] = b"TZif";
 
 /// The largest file that is read as a zone, in bytes; the largest in tzdata has 4 KB.
@@ -154,30 +154,31 @@ impl Folder {
 
     fn first_names(&self, limit: usize) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
-        self.collect(&self.0, "", MAX_DEPTH, limit, &mut names);
+        collect(&self.0, "", MAX_DEPTH, limit, &mut names);
         names
     }
+}
 
-    fn collect(&self, dir: &Path, prefix: &str, depth: usize, limit: usize, names: &mut BTreeSet<String>) {
-        let Ok(entries) = std::fs::read_dir(dir) else { return };
-        for entry in entries.flatten() {
-            if names.len() >= limit {
-                return;
+/// The names of the zones in a folder and those under it, until there are enough.
+fn collect(dir: &Path, prefix: &str, depth: usize, limit: usize, names: &mut BTreeSet<String>) {
+    let Ok(entries) = std::fs::read_dir(dir) else { return };
+    for entry in entries.flatten() {
+        if names.len() >= limit {
+            return;
+        }
+        let Some(name) = entry.file_name().to_str().map(|file| format!("{prefix}{file}")) else {
+            continue;
+        };
+        let path = entry.path();
+        if !Folder::is_zone_name(&name) {
+            continue;
+        }
+        if path.is_dir() {
+            if depth > 1 {
+                collect(&path, &format!("{name}/"), depth - 1, limit, names);
             }
-            let Some(name) = entry.file_name().to_str().map(|file| format!("{prefix}{file}")) else {
-                continue;
-            };
-            let path = entry.path();
-            if !Self::is_zone_name(&name) {
-                continue;
-            }
-            if path.is_dir() {
-                if depth > 1 {
-                    self.collect(&path, &format!("{name}/"), depth - 1, limit, names);
-                }
-            } else if is_tzif(&path) {
-                names.insert(name);
-            }
+        } else if is_tzif(&path) {
+            names.insert(name);
         }
     }
 }
@@ -199,7 +200,8 @@ pub(super) fn built_in_names() -> BTreeSet<String> {
 pub(super) fn nearest(wrong: &str, names: &BTreeSet<String>) -> Vec<String> {
     let fold = |name: &str| name.to_ascii_lowercase();
     let wrong = fold(wrong);
-    let reach = wrong.len() / 4;
+    // One letter in four, but none of `CEST`: it is a slip of neither CET nor EST.
+    let reach = wrong.len().saturating_sub(1) / 4;
     let near = |name: &String| {
         let name = fold(name);
         let city = name.rsplit('/').next().unwrap_or(&name);

@@ -62,39 +62,55 @@ impl Week {
             Self::Windows(windows) if windows.is_empty() => return Span::endless(false),
             Self::Windows(windows) => windows,
         };
-        let count = windows.len() as i64;
-        let start = |nth: i64| zone.instants_of(civil(windows, nth).0).start();
-        let end = |nth: i64| zone.instants_of(civil(windows, nth).1).end();
+        let start = |turn: Turn| zone.instants_of(turn.monday + windows[turn.window].0).start();
+        let end = |turn: Turn| zone.instants_of(turn.monday + windows[turn.window].1).end();
 
-        // The last window to start at or before t, found by civil time, which a fold or a gap
-        // between them may put some windows off.
+        // The last window to start at or before t by civil time, which a fold or a gap between the
+        // two may put some windows off.
         let clock = t + zone.offset_of(t) + MONDAY;
-        let begun = windows.partition_point(|(start, _)| *start <= clock.rem_euclid(WEEK)) as i64;
-        let mut last = clock.div_euclid(WEEK) * count + begun - 1;
+        let (monday, second) = (clock - clock.rem_euclid(WEEK) - MONDAY, clock.rem_euclid(WEEK));
+        let begun = windows.partition_point(|(start, _)| *start <= second);
+        let mut last = Turn { monday, window: begun }.before(windows.len());
+        let mut next = last.after(windows.len());
         while start(last) > t {
-            last -= 1;
+            (next, last) = (last, last.before(windows.len()));
         }
-        let mut next = start(last + 1);
-        while next <= t {
-            last += 1;
-            next = start(last + 1);
+        while start(next) <= t {
+            (last, next) = (next, next.after(windows.len()));
         }
 
         let ended = end(last);
         if t < ended {
             Span { open: true, since: start(last), until: ended }
         } else {
-            Span { open: false, since: ended, until: next }
+            Span { open: false, since: ended, until: start(next) }
         }
     }
 }
 
-/// The civil start and end of the nth window, counted from the first in the week of 1969-12-29.
-fn civil(windows: &[(Seconds, Seconds)], nth: i64) -> (Seconds, Seconds) {
-    let count = windows.len() as i64;
-    let (start, end) = windows[nth.rem_euclid(count) as usize];
-    let monday = nth.div_euclid(count) * WEEK - MONDAY;
-    (monday + start, monday + end)
+/// One of the windows, in a certain week.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    /// The civil second of that week's Monday 00:00.
+    monday: Seconds,
+    /// Its place among the windows.
+    window: usize,
+}
+
+impl Turn {
+    fn before(self, windows: usize) -> Self {
+        match self.window.checked_sub(1) {
+            Some(window) => Self { window, ..self },
+            None => Self { monday: self.monday - WEEK, window: windows - 1 },
+        }
+    }
+
+    fn after(self, windows: usize) -> Self {
+        match self.window + 1 {
+            window if window < windows => Self { window, ..self },
+            _ => Self { monday: self.monday + WEEK, window: 0 },
+        }
+    }
 }
 
 #[cfg(test)]

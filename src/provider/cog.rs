@@ -60,8 +60,13 @@ impl Cog {
         inspect::inspect(self).await
     }
 
+    /// Asks twice where the connection breaks: one that was left open may have been closed at the
+    /// other end without a word.
     async fn get(&self, path: &[&str], deadline: Instant) -> Result<http::Reply, http::HttpError> {
-        self.send(Method::GET, path, None, deadline).await
+        match self.send(Method::GET, path, None, deadline).await {
+            Err(http::HttpError::Broken { .. }) => self.send(Method::GET, path, None, deadline).await,
+            answer => answer,
+        }
     }
 
     async fn post(

@@ -16,7 +16,7 @@ use self::api::Api;
 use self::follow::{End, Follow, say_booting};
 use self::prediction::Prediction;
 use self::problem::{Kind, Problem};
-use super::input::{self, MadeInput};
+use super::input::MadeInput;
 use super::{Facts, Inspection, http};
 use crate::clock::{self, Stopwatch};
 use crate::config::value::Token;
@@ -34,6 +34,9 @@ const LOOK_AGAIN: Duration = Duration::from_hours(24);
 
 /// When a look that failed is tried again, while what was known before still serves.
 const LOOK_AGAIN_AFTER_FAILURE: Duration = Duration::from_mins(10);
+
+/// How long a heartbeat waits for a look that it can do without.
+const SPARE_LOOK: Duration = Duration::from_secs(5);
 
 /// The longest a heartbeat may take, whatever its `timeout`: instants have an end.
 const LONGEST_TIMEOUT: Duration = Duration::from_hours(30 * 24);
@@ -217,7 +220,11 @@ impl Replicate {
                 other => other.clone(),
             }
         };
-        match (Aim::look_up(&self.api, &self.target, deadline).await, known) {
+        let until = match &known {
+            Some(_) => deadline.min(clock::instant() + SPARE_LOOK),
+            None => deadline,
+        };
+        match (Aim::look_up(&self.api, &self.target, until).await, known) {
             (Ok(aim), _) => Ok((self.adopt(aim)?, true)),
             // What served yesterday may well serve today; if not, the create will say so.
             (Err(_), Some(plan)) => {
@@ -234,8 +241,7 @@ impl Replicate {
         if known.plan.as_ref().is_some_and(|plan| plan.aim.version != aim.version) {
             known.unshrunk.clear();
         }
-        let made = input::minimal(&aim.schema, aim.example.as_ref(), &self.user_input, &known.unshrunk)
-            .map_err(|error| Problem::new(Kind::Input, error.to_string()))?;
+        let made = aim.input(&self.user_input, &known.unshrunk)?;
         let plan = Arc::new(Plan { aim, made });
         known.plan = Some(Arc::clone(&plan));
         known.stale_at = clock::instant().checked_add(LOOK_AGAIN);
@@ -264,3 +270,6 @@ impl<'a> Beat<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -54,8 +54,7 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
         .route("/files/{id}/download", get(files::download));
     let mut control = Router::new()
         .route("/faults", get(control::list).post(control::set))
-        .route("/faults", delete(control::clear))
-        .route("/output.png", get(control::output));
+        .route("/faults", delete(control::clear));
     if shared.expose_truth {
         control = control.route("/truth", get(control::truth));
     }

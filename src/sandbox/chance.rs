@@ -3,9 +3,11 @@
 //! Owns the generator and the spreads that are drawn from it. Refuses to be good enough for
 //! anything but a rehearsal.
 
+use crate::config::value::{DurationError, format_duration, parse_duration};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
+use thiserror::Error;
 
 /// `SplitMix64` (Steele, Lea and Flood, 2014): eight bytes of state, and no need of a crate.
 #[derive(Debug, Clone)]
@@ -59,6 +61,17 @@ pub struct Spread {
     to: Duration,
 }
 
+/// Why a text is no spread.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SpreadError {
+    /// One of its ends is no duration.
+    #[error(transparent)]
+    Duration(#[from] DurationError),
+    /// `30s..5s`.
+    #[error("it ends before it begins: write the shorter duration first")]
+    Backwards,
+}
+
 impl Spread {
     /// Between the two, whichever is the longer.
     pub fn between(a: Duration, b: Duration) -> Self {
@@ -87,13 +100,13 @@ impl Spread {
 }
 
 impl FromStr for Spread {
-    type Err = String;
+    type Err = SpreadError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, SpreadError> {
         let (from, to) = text.split_once("..").unwrap_or((text, text));
-        let (from, to) = (super::duration(from.trim())?, super::duration(to.trim())?);
+        let (from, to) = (parse_duration(from)?, parse_duration(to)?);
         if from > to {
-            return Err(format!("`{text}` ends before it begins; write the shorter duration first"));
+            return Err(SpreadError::Backwards);
         }
         Ok(Self { from, to })
     }
@@ -101,8 +114,8 @@ impl FromStr for Spread {
 
 impl fmt::Display for Spread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.from)?;
-        if self.from == self.to { Ok(()) } else { write!(f, "..{:?}", self.to) }
+        f.write_str(&format_duration(self.from))?;
+        if self.from == self.to { Ok(()) } else { write!(f, "..{}", format_duration(self.to)) }
     }
 }
 

@@ -1,11 +1,12 @@
 //! `warmctl sandbox`: the sandbox as a program, to rehearse a `warm.toml` without spending.
 
 use super::cog::Generation;
-use super::settings::{AccountSettings, Conduct, Credit, ModelSettings, Rate, Settings};
+use super::settings::{AccountSettings, Conduct, Credit, Rate, Settings};
 use super::{Cog, CogSettings, Sandbox, Spread};
+use crate::config::value::{format_duration, parse_duration};
 use clap::Args as ClapArgs;
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
 use thiserror::Error;
@@ -30,7 +31,7 @@ stuck, unknown-status
 A Cog server takes, at its own port: {\"fault\": \"restart\"}, {\"fault\": \"down\", \"seconds\": 10}, \
 {\"fault\": \"health\", \"status\": \"UNHEALTHY\"}, and a status of null to be well again.";
 
-/// Its flags.
+/// Runs a stand-in for Replicate and Cog, to rehearse a warm.toml without spending
 #[derive(Debug, Clone, ClapArgs)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
@@ -55,7 +56,7 @@ pub struct Args {
     /// Models also boot by themselves, so long after each boot
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub restarts_every: Option<Duration>,
-    /// How many models to list
+    /// How many models to write into the example
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(..=10_000))]
     pub models: u16,
     /// How many Cog servers to run beside
@@ -112,13 +113,10 @@ impl Args {
 
     /// The sandbox that these flags ask for.
     pub fn settings(&self) -> Settings {
-        let conduct = self.conduct();
-        let model = |n| ModelSettings::new("sandbox", &format!("model-{n}"), conduct.clone());
         let account = |token: &String| AccountSettings { token: token.clone(), credit: Credit::Good };
         Settings {
             seed: self.seed,
-            models: (1..=self.models).map(model).collect(),
-            others: Some(conduct.clone()),
+            others: Some(self.conduct()),
             accounts: self.token.iter().map(account).collect(),
             creates: Rate::per_minute(self.creates_per_minute),
             expose_truth: self.expose_truth,
@@ -149,8 +147,7 @@ pub async fn run(args: &Args) -> Result<(), SandboxError> {
     }
     let failed = |addr| move |source| SandboxError::Listen { addr, source };
     let listener = TcpListener::bind(args.listen).await.map_err(failed(args.listen))?;
-    let settings = args.settings();
-    let sandbox = Sandbox::start(listener, settings.clone()).map_err(failed(args.listen))?;
+    let sandbox = Sandbox::start(listener, args.settings()).map_err(failed(args.listen))?;
     let mut cogs = Vec::new();
     for n in 1..=args.cog {
         let port = if args.listen.port() == 0 { 0 } else { args.listen.port().saturating_add(n) };
@@ -178,12 +175,12 @@ fn introduction(args: &Args, sandbox: &Sandbox, cogs: &[Cog]) -> String {
     let token = args.token.as_deref().map_or("any token is accepted", |_| "the token given is accepted");
     let mut text = format!(
         "# The sandbox serves until Ctrl-C; {token}: REPLICATE_API_TOKEN must be set.\n\
-         # Models boot in {}, wait {} when warm, run {}, and go cold after {:?}.\n\n\
+         # Models boot in {}, wait {} when warm, run {}, and go cold after {}.\n\n\
          [replicate]\nbase_url = \"{}\"\n",
         args.boot,
         args.warm,
         args.predict,
-        args.idle_timeout,
+        format_duration(args.idle_timeout),
         sandbox.base_url()
     );
     // Writing to a string can't fail.
@@ -213,32 +210,9 @@ fn show_requests() {
         .with_env_filter("warmd::sandbox=debug")
         .with_target(false)
         .with_level(false)
+        .with_ansi(io::stdout().is_terminal())
         .with_writer(io::stdout);
     let _ = lines.try_init();
-}
-
-/// `300ms`, `5s`, `1m30s`.
-pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no duration; write `300ms`, `5s` or `1m30s`");
-    let (mut total, mut rest) = (Duration::ZERO, text);
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
-        let number: u64 = rest[..digits].parse().map_err(|_| wrong())?;
-        rest = &rest[digits..];
-        let end = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
-        let millis = match &rest[..end] {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            _ => return Err(wrong()),
-        };
-        let part = number.checked_mul(millis).map(Duration::from_millis).ok_or_else(wrong)?;
-        total = total.checked_add(part).ok_or_else(wrong)?;
-        rest = &rest[end..];
-    }
-    if text.is_empty() { Err(wrong()) } else { Ok(total) }
 }
 
 #[cfg(test)]
@@ -255,12 +229,12 @@ mod tests {
 
     #[test]
     fn the_flags_make_the_settings() {
-        let line = "x --idle-timeout 6s --boot 2s..5s --warm 1ms --models 2 --creates-per-minute 6 --token t";
+        let line = "x --idle-timeout 6s --boot 2s..5s --warm 1ms --creates-per-minute 6 --token t";
         let args = Program::try_parse_from(line.split(' ')).unwrap().args;
         let settings = args.settings();
-        assert_eq!(settings.models.len(), 2);
-        assert_eq!(settings.models[0].conduct.idle_timeout, Duration::from_secs(6));
-        assert_eq!(settings.models[0].conduct.boot, Spread::millis(2_000, 5_000));
+        let conduct = settings.others.unwrap();
+        assert_eq!(conduct.idle_timeout, Duration::from_secs(6));
+        assert_eq!(conduct.boot, Spread::millis(2_000, 5_000));
         assert_eq!((settings.creates, settings.accounts.len()), (Rate::per_minute(6), 1));
         assert!(!settings.expose_truth);
     }
@@ -279,15 +253,6 @@ mod tests {
             let name = serde_json::to_value(fault).unwrap();
             let name = name.as_str().unwrap();
             assert!(AFTER_HELP.contains(name), "{name}");
-        }
-    }
-
-    #[test]
-    fn durations_are_written_with_units() {
-        assert_eq!(parse_duration("1m30s"), Ok(Duration::from_secs(90)));
-        assert_eq!(parse_duration("300ms"), Ok(Duration::from_millis(300)));
-        for bad in ["", "5", "s", "5x", "-1s", "99999999999999999999h", "18446744073709551615d", "1é"] {
-            assert!(parse_duration(bad).is_err(), "{bad}");
         }
     }
 }

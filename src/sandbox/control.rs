@@ -5,8 +5,8 @@ use super::fault::FaultOrder;
 use super::problem::{Answer, Refusal, json_answer};
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -35,16 +35,4 @@ pub(super) async fn clear(State(shared): State<Arc<Shared>>) -> StatusCode {
 pub(super) async fn truth(State(shared): State<Arc<Shared>>) -> Answer {
     let (mut state, now) = shared.lock();
     Ok(json_answer(StatusCode::OK, &json!(state.world.truth(now))))
-}
-
-/// One black pixel: the file that outputs refer to.
-const PIXEL: &[u8] = &[
-    0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, b'I', b'H', b'D', b'R', 0, 0, 0, 1, 0, 0, 0,
-    1, 8, 0, 0, 0, 0, 0x3a, 0x7e, 0x9b, 0x55, 0, 0, 0, 10, b'I', b'D', b'A', b'T', 0x78, 0x9c, 0x63, 0x60, 0,
-    0, 0, 2, 0, 1, 0x48, 0xaf, 0xa4, 0x71, 0, 0, 0, 0, b'I', b'E', b'N', b'D', 0xae, 0x42, 0x60, 0x82,
-];
-
-/// `GET /sandbox/output.png`
-pub(super) async fn output() -> Response {
-    ([(header::CONTENT_TYPE, "image/png")], PIXEL).into_response()
 }

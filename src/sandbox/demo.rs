@@ -67,7 +67,7 @@ fn settings() -> Settings {
         models: vec![
             ModelSettings::new("demo", "sdxl", conduct(6)).schema(&schema::images()),
             ModelSettings::new("demo", "llama", conduct(8)).schema(&schema::text()),
-            ModelSettings::new("demo", "seldom", conduct(4)),
+            ModelSettings::new("demo", "seldom", conduct(3)),
             ModelSettings::new("demo", "restless", restless),
             ModelSettings::new("demo", "broken", broken),
         ],
@@ -128,7 +128,7 @@ deployment = "demo/studio"
 interval = "3s"
 active = ["always"]
 
-# Asked too seldom: it goes cold after 4 s, and so is cold each time.
+# Asked too seldom: it goes cold after 3 s, and so is cold each time.
 [models.seldom]
 replicate = "demo/seldom"
 interval = "9s"
@@ -163,14 +163,27 @@ active = ["always"]
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Env, check_text};
+    use crate::hours::zone::Zones;
 
     #[test]
-    fn its_config_is_toml_whatever_the_folder_is_called() {
-        let text = config(Path::new("/tmp/a \"b\"\\c"), "http://127.0.0.1:1/v1", "http://127.0.0.1:2");
-        let table = toml::de::DeTable::parse(&text).unwrap().into_inner();
-        let inner =
-            |section: &str, key: &str| table[section].get_ref()[key].get_ref().as_str().map(str::to_owned);
-        assert_eq!(inner("daemon", "state").as_deref(), Some("/tmp/a \"b\"\\c/warmd.db"));
-        assert_eq!(table["models"].get_ref().as_table().map(toml::map::Map::len), Some(6));
+    fn its_config_passes_whatever_the_folder_is_called() {
+        let folder = Path::new("/tmp/a \"b\"\\c");
+        let text = config(folder, "http://127.0.0.1:1/v1", "http://127.0.0.1:2");
+        let loaded = check_text(Path::new("warm.toml"), &text, &Env::from([("A", "b")]), &Zones::built_in());
+        let loaded = loaded.unwrap_or_else(|problems| panic!("{}", problems.render(false, 100)));
+        assert!(loaded.warnings.is_empty());
+        assert_eq!(loaded.config.daemon.state, folder.join("warmd.db"));
+        assert_eq!(loaded.config.models.len(), 6);
+    }
+
+    #[tokio::test]
+    async fn it_starts_with_its_token_and_stops() {
+        let folder = tempfile::tempdir().unwrap();
+        let demo = start(folder.path()).await.unwrap();
+        assert!(demo.config_toml.contains(&demo.sandbox.base_url()));
+        assert!(demo.config_toml.contains(&demo.cog.url()));
+        assert_eq!(std::fs::read_to_string(folder.path().join("token")).unwrap(), demo.token);
+        demo.stop().await;
     }
 }

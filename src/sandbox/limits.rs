@@ -25,7 +25,7 @@ struct Bucket {
 impl Bucket {
     /// Takes one out; where there is none, says how long until there is.
     fn take(&mut self, rate: Rate, now: Moment) -> Result<Left, Duration> {
-        let (burst, per_second) = (f64::from(rate.burst), f64::from(rate.per_minute) / 60.0);
+        let (burst, per_second) = (f64::from(rate.burst.max(1)), f64::from(rate.per_minute.max(1)) / 60.0);
         let passed = now.saturating_sub(self.at).as_secs_f64();
         self.level = (self.level + passed * per_second).min(burst);
         self.at = now;

@@ -12,6 +12,9 @@ use std::time::Duration;
 /// Time since the sandbox began, on the monotonic clock.
 pub(super) type Moment = Duration;
 
+/// Whoever looks after a day must not have to live through a million boots.
+pub(super) const LEAST_BETWEEN_RESTARTS: Duration = Duration::from_secs(1);
+
 /// A prediction on its way through the pool.
 #[derive(Debug, Clone)]
 pub(super) struct Ticket {
@@ -164,7 +167,7 @@ impl Pool {
 
     /// When the head of the queue gets a slot, as far as is known now.
     fn start_due(&self, up_since: Moment) -> Option<Moment> {
-        if self.running.len() >= self.conduct.slots {
+        if self.running.len() >= self.conduct.slots.max(1) {
             return None;
         }
         self.waiting.front().map(|ticket| ticket.ready.max(up_since))
@@ -172,7 +175,7 @@ impl Pool {
 
     fn restart_due(&self, up_since: Moment) -> Option<Moment> {
         let every = self.conduct.restarts_every.filter(|_| self.is_idle())?;
-        Some((up_since + every).max(self.idle_since))
+        Some((up_since + every.max(LEAST_BETWEEN_RESTARTS)).max(self.idle_since))
     }
 
     fn idle_out(&self) -> Option<Moment> {

@@ -82,19 +82,23 @@ pub fn images() -> Value {
     document(&input, &output)
 }
 
-/// An output that fits the document; files are at `file`.
-pub(super) fn output(document: &Value, file: &str) -> Value {
-    value_of(&document["components"]["schemas"]["Output"], file)
+/// One black pixel, as the data URL that the output of an image model is.
+const PIXEL: &str = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4\
+nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==";
+
+/// An output that fits the document.
+pub(super) fn output(document: &Value) -> Value {
+    value_of(&document["components"]["schemas"]["Output"])
 }
 
-fn value_of(schema: &Value, file: &str) -> Value {
+fn value_of(schema: &Value) -> Value {
     match schema["type"].as_str() {
-        Some("array") => json!([value_of(&schema["items"], file)]),
+        Some("array") => json!([value_of(&schema["items"])]),
         Some("integer") => json!(1),
         Some("number") => json!(0.5),
         Some("boolean") => json!(true),
         Some("object") => json!({}),
-        _ if schema["format"] == "uri" => json!(file),
+        _ if schema["format"] == "uri" => json!(PIXEL),
         _ => json!("warm words"),
     }
 }
@@ -280,9 +284,9 @@ mod tests {
 
     #[test]
     fn an_output_fits_its_schema() {
-        assert_eq!(output(&images(), "http://x/f"), json!(["http://x/f"]));
-        assert_eq!(output(&text(), ""), json!(["warm words"]));
-        assert_eq!(output(&plain(), ""), json!("warm words"));
-        assert_eq!(output(&json!({}), ""), json!("warm words"));
+        assert_eq!(output(&images()), json!([PIXEL]));
+        assert_eq!(output(&text()), json!(["warm words"]));
+        assert_eq!(output(&plain()), json!("warm words"));
+        assert_eq!(output(&json!({})), json!("warm words"));
     }
 }

@@ -22,7 +22,7 @@ fn model(name: &str, windows: &[&str], interval_s: u64) -> Model {
         hours: hours(windows),
         timezone: "UTC".to_owned(),
         interval: Duration::from_secs(interval_s),
-        timeout: Duration::from_secs(600),
+        timeout: Duration::from_mins(10),
         lead: Lead::Auto,
         cold_after: ColdAfter::Auto,
         probe: Probe::Predict,

@@ -18,9 +18,7 @@ pub fn digest(known: &Known, order: &Order, due_at: DateTime<Utc>, seen: &Observ
     let heartbeat = classify::judge(order, due_at, seen);
     let in_hours = model.hours.at(heartbeat.sent_at).open;
     let mut entries = vec![What::Heartbeat { heartbeat: heartbeat.clone(), in_hours }];
-    if let Some(took) = boot(known, &heartbeat, seen, model.timeout) {
-        entries.push(What::Boot { took });
-    }
+    entries.extend(boot(known, &heartbeat, seen, model.timeout));
     if let Some(setup) = seen.signs.setup {
         // Repeated only when there is something new in it: the journal is not a log.
         if known.setups.back() != Some(&setup.started_at) {
@@ -49,28 +47,24 @@ pub fn unvouched(known: &Known, model: &Model, now: DateTime<Utc>) -> Vec<Entry>
 }
 
 /// The boot that this heartbeat shows, if any, with its duration where one is known.
-fn boot(
-    known: &Known,
-    heartbeat: &Heartbeat,
-    seen: &Observation,
-    timeout: Duration,
-) -> Option<Option<Duration>> {
+fn boot(known: &Known, heartbeat: &Heartbeat, seen: &Observation, timeout: Duration) -> Option<What> {
     if let Some(setup) = seen.signs.setup {
         let own = setup.completed_at.and_then(|end| (end - setup.started_at).to_std().ok());
         let unknown = !known.setups.contains(&setup.started_at);
         if heartbeat.outcome == Outcome::Cold || (unknown && seen.signs.met_starting) {
-            return Some(own.or(seen.signs.held));
+            return Some(What::Boot { took: own.or(seen.signs.held) });
         }
         // One that this heartbeat did not wait for itself: it happened since the last contact. A
         // setup older than that is another replica behind the address, met for the first time.
         let contact = known.last.as_ref().map(|last| last.sent_at);
-        return (unknown && contact.is_some_and(|contact| setup.started_at > contact)).then_some(own);
+        let since = contact.is_some_and(|contact| setup.started_at > contact);
+        return (unknown && since).then_some(What::Boot { took: own });
     }
     if heartbeat.outcome == Outcome::Cold {
-        return Some(heartbeat.wait);
+        return Some(What::Boot { took: heartbeat.wait });
     }
     let cut_off = matches!(seen.answer, Answer::TimedOut(_)) && seen.signs.met_starting;
-    cut_off.then_some(Some(timeout))
+    cut_off.then_some(What::Boot { took: Some(timeout) })
 }
 
 /// How the hours up to the end of this heartbeat were spent.

@@ -21,7 +21,7 @@ fn model(windows: &[&str], interval_s: u64) -> Arc<Model> {
         hours: ActiveHours::new(zone, vec![part], Vec::new()),
         timezone: "UTC".to_owned(),
         interval: Duration::from_secs(interval_s),
-        timeout: Duration::from_secs(600),
+        timeout: Duration::from_mins(10),
         lead: Lead::Auto,
         cold_after: ColdAfter::Auto,
         probe: Probe::Predict,
@@ -82,19 +82,25 @@ impl Story {
     }
 
     fn spent(&self, asked: Spent) -> f64 {
-        let stretches = self.journal.iter().filter_map(|entry| match entry.what {
-            What::Spent { from, to, how } if how == asked => Some((to - from).as_seconds_f64()),
-            _ => None,
-        });
-        stretches.sum()
+        let mut sum = 0.0;
+        for entry in &self.journal {
+            if let What::Spent { from, to, how } = entry.what
+                && how == asked
+            {
+                sum += (to - from).as_seconds_f64();
+            }
+        }
+        sum
     }
 
     fn boots(&self) -> Vec<Option<Duration>> {
-        let boots = self.journal.iter().filter_map(|entry| match entry.what {
-            What::Boot { took } => Some(took),
-            _ => None,
-        });
-        boots.collect()
+        let mut boots = Vec::new();
+        for entry in &self.journal {
+            if let What::Boot { took } = entry.what {
+                boots.push(took);
+            }
+        }
+        boots
     }
 
     fn state(&self, now: f64) -> State {
@@ -102,8 +108,8 @@ impl Story {
     }
 }
 
-fn setup(started: f64, took: f64) -> Option<Setup> {
-    Some(Setup { started_at: at(started), completed_at: Some(at(started + took)) })
+fn setup(started: f64, took: f64) -> Setup {
+    Setup { started_at: at(started), completed_at: Some(at(started + took)) }
 }
 
 #[test]
@@ -164,13 +170,13 @@ fn a_setup_decides_both_ways_however_long_it_took() {
     let met = Signs {
         met_starting: true,
         held: Some(Duration::from_secs(2)),
-        setup: setup(-1.0, 3.0),
+        setup: Some(setup(-1.0, 3.0)),
         ..Signs::default()
     };
     let first = story.seen(0.0, 2.1, Answer::Succeeded, met);
     assert_eq!((first.outcome, first.evidence), (Outcome::Cold, Some(Evidence::SetupTime)));
     assert_eq!(story.boots(), [Some(Duration::from_secs(3))]);
-    let slow = Signs { setup: setup(-1.0, 3.0), ..Signs::default() };
+    let slow = Signs { setup: Some(setup(-1.0, 3.0)), ..Signs::default() };
     assert_eq!(story.seen(30.0, 9.0, Answer::Succeeded, slow).outcome, Outcome::Warm);
     assert_eq!(story.boots().len(), 1);
 }
@@ -178,7 +184,7 @@ fn a_setup_decides_both_ways_however_long_it_took() {
 #[test]
 fn a_boot_between_two_heartbeats_is_counted_and_waited_for_by_nobody() {
     let mut story = Story::begin(model(&["always"], 30), at(0.0));
-    let ready = |setup| Signs { setup, ..Signs::default() };
+    let ready = |setup| Signs { setup: Some(setup), ..Signs::default() };
     story.seen(0.0, 0.1, Answer::Succeeded, ready(setup(-100.0, 3.0)));
     let second = story.seen(30.0, 0.1, Answer::Succeeded, ready(setup(10.0, 3.0)));
     assert_eq!(second.outcome, Outcome::Warm);
@@ -190,7 +196,7 @@ fn two_replicas_behind_one_address_make_up_no_boots() {
     let mut story = Story::begin(model(&["always"], 30), at(0.0));
     for beat in 0..20 {
         let started = if beat % 2 == 0 { -100.0 } else { -50.0 };
-        let signs = Signs { setup: setup(started, 3.0), ..Signs::default() };
+        let signs = Signs { setup: Some(setup(started, 3.0)), ..Signs::default() };
         assert_eq!(story.seen(f64::from(beat) * 30.0, 0.1, Answer::Succeeded, signs).outcome, Outcome::Warm);
     }
     assert!(story.boots().is_empty());
@@ -201,7 +207,7 @@ fn a_boot_cut_off_by_the_time_out_counts_as_that_long() {
     let mut story = Story::begin(model(&["always"], 30), at(0.0));
     let signs = Signs { met_starting: true, ..Signs::default() };
     story.seen(0.0, 600.0, Answer::TimedOut("no answer".to_owned()), signs);
-    assert_eq!(story.boots(), [Some(Duration::from_secs(600))]);
+    assert_eq!(story.boots(), [Some(Duration::from_mins(10))]);
     assert_eq!(story.known.lead(&story.model), LONGEST_LEAD);
 }
 
@@ -242,7 +248,7 @@ fn what_is_known_survives_as_json() {
         30.0,
         1.0,
         Answer::Failed("no".to_owned()),
-        Signs { setup: setup(1.0, 2.0), ..Signs::default() },
+        Signs { setup: Some(setup(1.0, 2.0)), ..Signs::default() },
     );
     let json = serde_json::to_string(&story.known).unwrap();
     assert_eq!(serde_json::from_str::<Known>(&json).unwrap(), story.known);

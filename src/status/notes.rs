@@ -12,7 +12,7 @@ const ENOUGH: u64 = 5;
 const CROWDED: f64 = 0.25;
 
 /// The notes of one model, whose figures are already in `status`.
-pub fn notes(model: &Model, facts: &Facts, status: &ModelStatus) -> Vec<String> {
+pub(super) fn notes(model: &Model, facts: &Facts, status: &ModelStatus) -> Vec<String> {
     let mut notes = Vec::new();
     if facts.official == Some(true) {
         notes.push(

@@ -83,10 +83,11 @@ impl StoreError {
     /// For `map_err`: an I/O error, told apart where it is a lack of permission.
     pub(super) fn io(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
-        move |source| match source.kind() {
-            io::ErrorKind::PermissionDenied => Self::Permission { doing, path },
-            io::ErrorKind::IsADirectory => Self::Directory { path },
-            _ => Self::Io { doing, path, source },
+        move |source| {
+            if source.kind() == io::ErrorKind::PermissionDenied {
+                return Self::Permission { doing, path };
+            }
+            Self::Io { doing, path, source }
         }
     }
 

@@ -20,7 +20,7 @@ const JOURNAL_ENTRIES: usize = 200_000;
 const INTERVALS: i64 = 2000;
 /// The most events that are kept, whatever the retention: some 20 MB.
 const EVENTS: i64 = 100_000;
-/// Free pages (4 KiB each) that stay in the file for what comes next.
+/// Free pages (4 KiB each) that stay in the file for what comes next; a quarter of a large one.
 const SPARE_PAGES: i64 = 256;
 /// The most pages given back to the system in a step.
 const PAGES: i64 = 1024;
@@ -71,10 +71,12 @@ impl Writer {
             while let Some(row) = rows.next()? {
                 rows_done.push(row.get::<_, i64>(0)?);
                 match packed::unpack(row.get_ref(1)?.as_blob()?) {
-                    Ok(body) => body.sums().for_each(|(model, at, sum)| {
-                        entries += 1;
-                        add(&mut sums, calendar, model, at, sum);
-                    }),
+                    Ok(body) => {
+                        for (model, at, sum) in body.sums() {
+                            entries += 1;
+                            add(&mut sums, calendar, model, at, sum);
+                        }
+                    }
                     Err(e) => damaged(row.get(0)?, &e),
                 }
                 if entries >= JOURNAL_ENTRIES {
@@ -168,20 +170,28 @@ impl Writer {
             .query_map((kept_from.saturating_sub(DAY), kept_from), |row| row.get(0))?
             .collect::<rusqlite::Result<_>>()?;
         tx.commit()?;
-        forgotten.iter().for_each(|number| self.names.forget(*number));
+        for number in &forgotten {
+            self.names.forget(*number);
+        }
         Ok((dropped + forgotten.len()) as u64)
     }
 
-    /// Gives free pages back to the system; says whether there may be more.
+    /// Gives free pages back to the system, but for those that the next hours will fill again; says
+    /// whether there may be more.
     fn give_back_pages(&self) -> rusqlite::Result<bool> {
         let connection = &self.file.connection;
-        let free: i64 = connection.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
-        if free <= SPARE_PAGES {
+        let pages = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+        let spare = SPARE_PAGES.max(pages("page_count")? / 4);
+        let free = pages("freelist_count")?;
+        if free <= spare {
             return Ok(false);
         }
-        let pages = (free - SPARE_PAGES).min(PAGES);
-        connection.execute_batch(&format!("PRAGMA incremental_vacuum({pages})"))?;
-        Ok(free - pages > SPARE_PAGES)
+        let given = (free - spare).min(PAGES);
+        // It answers a row a page: to stop at the first would give back one.
+        let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({given})"))?;
+        let mut rows = vacuum.query([])?;
+        while rows.next()?.is_some() {}
+        Ok(free - given > spare)
     }
 }
 

@@ -222,3 +222,102 @@ impl Waiting {
         self.health.dropped += (before - self.entries) as u64;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::heartbeat::{Heartbeat, Outcome};
+    use tokio::sync::oneshot;
+
+    fn at(number: usize) -> DateTime<Utc> {
+        DateTime::from_timestamp(i64::try_from(number).unwrap(), 0).unwrap()
+    }
+
+    fn entry(number: usize, what: What) -> Entry {
+        Entry { model: "llama".parse().unwrap(), at: at(number), what }
+    }
+
+    fn plain(number: usize) -> Entry {
+        let heartbeat = Heartbeat {
+            due_at: at(number),
+            sent_at: at(number),
+            done_at: at(number),
+            outcome: Outcome::Warm,
+            evidence: None,
+            total: None,
+            wait: None,
+            predict: None,
+            error: None,
+            rejection: None,
+        };
+        entry(number, What::Heartbeat { heartbeat, in_hours: true })
+    }
+
+    fn flush() -> Command {
+        Command::Flush(oneshot::channel().0)
+    }
+
+    #[test]
+    fn what_comes_out_is_in_order_and_a_command_ends_it() {
+        let queue = Queue::default();
+        queue.append([plain(1), plain(2)]);
+        queue.command(flush()).unwrap();
+        queue.append([plain(3)]);
+        let first = queue.take(clock::instant());
+        assert_eq!(first.entries, [plain(1), plain(2)]);
+        assert!(first.command.is_some() && !first.last);
+        // What could not be written comes before what came later.
+        queue.put_back(first.entries, &StoreError::Busy);
+        queue.close();
+        let second = queue.take(clock::instant());
+        assert_eq!(second.entries, [plain(1), plain(2), plain(3)]);
+        assert!(second.command.is_none() && second.last);
+        assert_eq!((queue.health().pending, queue.health().failing.is_some()), (3, true));
+        queue.written();
+        assert_eq!(queue.health(), Health::default());
+    }
+
+    #[test]
+    fn beyond_the_bound_plain_heartbeats_go_first_and_are_counted() {
+        let queue = Queue::default();
+        queue.append([entry(0, What::Tracked)]);
+        queue.append((1..ENTRIES + 10).map(plain));
+        queue.append([entry(ENTRIES + 10, What::Resumed)]);
+        let health = queue.health();
+        assert_eq!(health.dropped as usize, ENTRIES / 8);
+        assert_eq!(health.pending + health.dropped as usize, ENTRIES + 11);
+        assert!(health.warning().unwrap().contains("8192 entries were dropped"));
+        let entries = queue.take(clock::instant()).entries;
+        assert_eq!(entries[0].what, What::Tracked);
+        assert_eq!(entries[1], plain(ENTRIES / 8 + 1));
+        assert_eq!(entries[entries.len() - 1].what, What::Resumed);
+    }
+
+    #[test]
+    fn where_nothing_is_plain_the_oldest_go_and_what_is_in_hand_counts() {
+        let queue = Queue::default();
+        queue.append((0..ENTRIES).map(|n| entry(n, What::Tracked)));
+        let in_hand = queue.take(clock::instant()).entries;
+        queue.append([entry(ENTRIES, What::Tracked)]);
+        assert_eq!((queue.health().pending, queue.health().dropped), (ENTRIES + 1, 0));
+        queue.put_back(in_hand, &StoreError::Busy);
+        queue.append([entry(ENTRIES + 1, What::Tracked)]);
+        assert_eq!(queue.health().dropped as usize, ENTRIES / 8);
+        assert_eq!(queue.take(clock::instant()).entries[0].at, at(ENTRIES / 8));
+    }
+
+    #[test]
+    fn commands_are_bounded_and_refused_after_the_end() {
+        let queue = Queue::default();
+        for _ in 0..COMMANDS {
+            queue.command(flush()).unwrap();
+        }
+        assert!(matches!(queue.command(flush()), Err(StoreError::Busy)));
+        queue.append([plain(1)]);
+        queue.stop();
+        assert!(matches!(queue.command(flush()), Err(StoreError::Stopped)));
+        queue.append([plain(2)]);
+        let health = queue.health();
+        assert_eq!((health.pending, health.dropped, health.stopped), (0, 2, true));
+    }
+}

@@ -74,7 +74,9 @@ impl Summary {
             }
             Sum::Boot { took } => {
                 self.boots += 1;
-                took.into_iter().for_each(|took| self.boot.record(took));
+                if let Some(took) = took {
+                    self.boot.record(took);
+                }
             }
             Sum::Spent { .. } => {}
         }

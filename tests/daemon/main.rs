@@ -1,7 +1,12 @@
 //! The real programs against real servers: `warmd` and `warmctl` as their user runs them.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where what it rests on is not so")]
+
 mod bad_input;
+mod cog;
 mod lifecycle;
+#[path = "../real_cog/mod.rs"]
+mod real_cog;
 mod reload;
 mod sandboxed;
 mod support;

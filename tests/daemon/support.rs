@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -235,9 +235,4 @@ pub(crate) fn model_of(status: &Value, name: &str) -> Value {
 
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// A path as text.
-pub(crate) fn shown(path: &Path) -> String {
-    path.display().to_string()
 }

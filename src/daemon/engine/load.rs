@@ -22,7 +22,7 @@ impl Engine {
     /// Runs by `configuration` from now on; tells what changed, a line each.
     pub(super) fn load(&mut self, configuration: Configuration, starting: bool) -> Vec<String> {
         let now = clock::now();
-        let changes = Config::diff(&self.running.config, &configuration.config);
+        let changes = self.running.config.diff(&configuration.config);
         let before = std::mem::replace(&mut self.running, configuration);
         self.config_error = None;
         self.load_accounts();
@@ -52,8 +52,12 @@ impl Engine {
         for account in self.accounts.values_mut() {
             account.look_now(instant);
         }
-        self.look_at_all();
+        // Who is active decides who is held, and who is held must not be sent to first.
+        for slot in self.slots.values_mut() {
+            slot.replan(now);
+        }
         self.apply_holds();
+        self.look_at_all();
         changes.lines()
     }
 
@@ -170,10 +174,7 @@ impl Engine {
 
     fn account_up_to(&mut self, name: &ModelName, entries: Vec<Entry>, now: DateTime<Utc>) {
         let Some(model) = self.slots.get(name).map(|slot| slot.model.clone()) else { return };
-        for entry in entries {
-            self.record(entry);
-        }
-        self.record(tracked(&model, now));
+        self.record_all(entries.into_iter().chain([tracked(&model, now)]).collect());
     }
 
     /// Forgets what was learned of another reference than the one that is kept warm now.

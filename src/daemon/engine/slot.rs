@@ -42,7 +42,7 @@ pub(super) struct Flight {
     pub(super) number: u64,
     pub(super) handle: AbortHandle,
     pub(super) phase: watch::Receiver<Phase>,
-    pub(super) in_flight: InFlight,
+    pub(super) sent: InFlight,
     pub(super) waiters: Vec<oneshot::Sender<Result<Heartbeat, Refusal>>>,
 }
 
@@ -88,7 +88,7 @@ impl Slot {
 
     fn live(&self) -> Live {
         let in_flight =
-            self.flight.as_ref().map(|flight| InFlight { phase: *flight.phase.borrow(), ..flight.in_flight });
+            self.flight.as_ref().map(|flight| InFlight { phase: *flight.phase.borrow(), ..flight.sent });
         Live { in_flight, held: self.held.clone() }
     }
 }

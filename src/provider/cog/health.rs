@@ -45,7 +45,7 @@ pub(super) enum State {
     Ready,
     /// BUSY
     Busy,
-    /// SETUP_FAILED, DEFUNCT, UNHEALTHY: it takes no predictions; why.
+    /// `SETUP_FAILED`, DEFUNCT, UNHEALTHY: it takes no predictions; why.
     Down(String),
 }
 

@@ -2,9 +2,11 @@
 
 use super::health::{Said, State};
 use super::recipe::{Recipe, Schema};
-use super::{Cog, health};
+use super::{Cog, health, quote};
 use crate::clock;
+use crate::config::Probe;
 use crate::heartbeat::Answer;
+use crate::provider::http::HttpError;
 use crate::provider::{Inspection, input};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,7 +20,7 @@ pub(super) async fn inspect(cog: &Cog) -> Inspection {
         if let Some(version) = version {
             inspection.facts.push(format!("Cog {version}"));
         }
-        if cog.model.probe == crate::config::Probe::Predict {
+        if cog.model.probe == Probe::Predict {
             fit(cog, &mut inspection).await;
         }
     }
@@ -30,6 +32,11 @@ async fn server(cog: &Cog, inspection: &mut Inspection) -> Option<Option<String>
     let patience = PATIENCE.min(cog.model.timeout);
     let reply = match cog.get(&["health-check"], clock::instant() + patience).await {
         Ok(reply) => reply,
+        Err(error @ HttpError::TimedOut { .. }) => {
+            let guess = "it may be scaled to zero, or predict: Cog 0.9 answers nothing meanwhile";
+            inspection.problems.push(format!("{error}: {guess}"));
+            return None;
+        }
         Err(error) => {
             inspection.problems.push(error.to_string());
             return None;
@@ -67,7 +74,7 @@ async fn server(cog: &Cog, inspection: &mut Inspection) -> Option<Option<String>
 /// Versions 0.14 to 0.16 tell theirs at `GET /` alone.
 async fn version_of_index(cog: &Cog) -> Option<String> {
     let reply = cog.get(&[], clock::instant() + PATIENCE).await.ok()?;
-    Some(super::quote::message(reply.json()?.get("cog_version")?.as_str()?))
+    Some(quote::message(reply.json()?.get("cog_version")?.as_str()?))
 }
 
 /// Whether an input can be made, and whether the user's keys fit.
@@ -99,7 +106,7 @@ async fn fit(cog: &Cog, inspection: &mut Inspection) {
     match Recipe::make(None, Some(&schema), &cog.model.input, BTreeSet::new()) {
         Ok(recipe) => {
             let input = serde_json::Value::Object(recipe.input().clone()).to_string();
-            inspection.facts.push(format!("a heartbeat sends {}", super::quote::message(&input)));
+            inspection.facts.push(format!("a heartbeat sends {}", quote::message(&input)));
             if !recipe.guessed().is_empty() {
                 inspection.facts.push(format!("made up: {}", recipe.guessed().join(", ")));
             }

@@ -1,5 +1,7 @@
-//! What a server said, made fit for one line of a report: no control characters, no length that
+//! A server's log, made fit for one line of a report: no control characters, no length that
 //! a stranger chooses.
+
+use crate::provider::quote;
 
 /// How many characters of a server's words are kept.
 const LIMIT: usize = 300;
@@ -9,11 +11,7 @@ const LINES: usize = 3;
 
 /// The beginning of a message.
 pub(super) fn message(text: &str) -> String {
-    let plain = plain(text);
-    match plain.char_indices().nth(LIMIT) {
-        Some((end, _)) => format!("{}…", &plain[..end]),
-        None => plain,
-    }
+    quote::start(text, LIMIT)
 }
 
 /// The last lines of a log.
@@ -68,14 +66,11 @@ mod tests {
     #[test]
     fn nothing_a_server_says_is_long_or_moves_the_cursor() {
         let nasty = format!("\x1b[2J\x07{}\u{9b}x", "é".repeat(5000));
-        for told in [message(&nasty), log_tail(&nasty)] {
-            assert!(told.chars().count() <= LIMIT + 1);
-            assert!(!told.chars().any(char::is_control));
-        }
-        assert!(message(&nasty).ends_with('…'));
-        assert!(log_tail(&nasty).starts_with('…'));
-        assert_eq!(message(" plain \n"), "plain");
-        assert_eq!(message("cut \x1b["), "cut");
+        let told = log_tail(&nasty);
+        assert_eq!(told.chars().count(), LIMIT + 1);
+        assert!(told.starts_with('…') && !told.chars().any(char::is_control));
+        assert_eq!(log_tail(" plain \n"), "plain");
+        assert_eq!(log_tail("cut \x1b["), "cut");
         assert_eq!(log_tail(""), "");
     }
 }

@@ -31,7 +31,7 @@ pub(super) struct Recipe {
 /// What `GET /openapi.json` brings.
 #[derive(Debug)]
 pub(super) enum Schema {
-    /// The OpenAPI document.
+    /// The `OpenAPI` document.
     There(Value),
     /// This server publishes none, as 0.23 without the file in its image.
     None,

@@ -4,7 +4,9 @@
 use super::api::Api;
 use super::problem::{Kind, Problem};
 use crate::config::Target;
-use serde_json::Value;
+use crate::provider::input::{self, MadeInput};
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 /// Where predictions are created.
@@ -42,6 +44,9 @@ pub(super) struct Aim {
     pub(super) private: Option<bool>,
     /// A deployment's `min_instances`.
     pub(super) min_instances: Option<u64>,
+    /// Why its version could not be read. It may run all the same: whoever may run a version need
+    /// not be allowed to look at it, so that only the create can tell.
+    pub(super) hidden: Option<Problem>,
 }
 
 impl Aim {
@@ -49,12 +54,17 @@ impl Aim {
     pub(super) async fn look_up(api: &Api, target: &Target, deadline: Instant) -> Result<Self, Problem> {
         match target {
             Target::Version { owner, name, version } => {
-                let model = api.get(&["models", owner, name], deadline).await?;
-                let schema = match latest(&model) {
-                    Some((latest, schema)) if latest == *version && !schema.is_null() => schema.clone(),
-                    _ => api.get(&["models", owner, name, "versions", version], deadline).await?["openapi_schema"].take(),
-                };
-                Ok(Self::new(Endpoint::Version(version.clone()), Some(version.clone()), schema, &model))
+                let (model, _) = if_visible(api.get(&["models", owner, name], deadline).await)?;
+                let endpoint = Endpoint::Version(version.clone());
+                if let Some((_, schema)) =
+                    latest(&model).filter(|(id, schema)| id == version && !schema.is_null())
+                {
+                    return Ok(Self::new(endpoint, Some(version.clone()), schema.clone(), &model));
+                }
+                let path = ["models", owner, name, "versions", version];
+                let (mut found, hidden) = if_visible(api.get(&path, deadline).await)?;
+                let schema = found["openapi_schema"].take();
+                Ok(Self { hidden, ..Self::new(endpoint, Some(version.clone()), schema, &model) })
             }
             Target::Model { owner, name } => {
                 let model = api.get(&["models", owner, name], deadline).await?;
@@ -96,17 +106,13 @@ impl Aim {
                 format!("the deployment {owner}/{name} has no release to run: release one"),
             ));
         };
-        // Whoever may use a deployment need not be allowed to look at its model.
-        let visible = |found: Result<Value, Problem>| match found {
-            Err(problem) if problem.kind == Kind::Missing => Ok(Value::Null),
-            other => other,
-        };
-        let versions = ["models", model_owner, model_name, "versions", version];
-        let mut found = visible(api.get(&versions, deadline).await)?;
-        let model = visible(api.get(&versions[..3], deadline).await)?;
+        let path = ["models", model_owner, model_name, "versions", version];
+        let (mut found, hidden) = if_visible(api.get(&path, deadline).await)?;
+        let (model, _) = if_visible(api.get(&path[..3], deadline).await)?;
         let endpoint = Endpoint::Deployment { owner: owner.to_owned(), name: name.to_owned() };
         let schema = found["openapi_schema"].take();
         Ok(Self {
+            hidden,
             official: None,
             private: None,
             min_instances: release["configuration"]["min_instances"].as_u64(),
@@ -123,7 +129,22 @@ impl Aim {
             official: model["is_official"].as_bool(),
             private: model["visibility"].as_str().map(|visibility| visibility == "private"),
             min_instances: None,
+            hidden: None,
         }
+    }
+
+    /// The input of its heartbeats.
+    pub(super) fn input(
+        &self,
+        user: &Map<String, Value>,
+        unshrunk: &BTreeSet<String>,
+    ) -> Result<MadeInput, Problem> {
+        input::minimal(&self.schema, self.example.as_ref(), user, unshrunk).map_err(|error| {
+            match &self.hidden {
+                Some(hidden) => hidden.clone(),
+                None => Problem::new(Kind::Input, error.to_string()),
+            }
+        })
     }
 
     /// The same model by its latest version: a model that says it is official, and is not.
@@ -139,6 +160,15 @@ impl Aim {
             Endpoint::Deployment { .. } => Some(true),
             Endpoint::Version(_) | Endpoint::Official { .. } => self.private,
         }
+    }
+}
+
+/// What was found, or null and the reason where it is not for this account to see.
+fn if_visible(found: Result<Value, Problem>) -> Result<(Value, Option<Problem>), Problem> {
+    match found {
+        Ok(found) => Ok((found, None)),
+        Err(problem) if problem.kind == Kind::Missing => Ok((Value::Null, Some(problem))),
+        Err(problem) => Err(problem),
     }
 }
 

@@ -15,6 +15,10 @@ use tokio::sync::watch;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LAST_PAUSE: Duration = Duration::from_secs(2);
 
+/// The first pause where the result is there, and only its times are not: they are written a moment
+/// after it.
+const MOMENT: Duration = Duration::from_millis(100);
+
 /// How often an ended prediction is looked at again whose times are missing.
 const EXTRA_LOOKS: u32 = 3;
 
@@ -65,42 +69,40 @@ impl Follow<'_> {
         let result = (created.status.is_end() || whole).then_some(replied);
         let mut latest = created;
         let mut ended = result;
-        let (mut pause, mut extra_looks) = (FIRST_PAUSE, 0);
+        let mut trouble = None;
+        let mut pause = if result.is_some() { MOMENT } else { FIRST_PAUSE };
+        let mut extra_looks = 0;
         // Where the result is there, only its times are missing, and they are asked for at once.
         let mut look_now = result.is_some();
-        loop {
+        let ended = loop {
             if !std::mem::replace(&mut look_now, false) {
                 tokio::time::sleep(pause.min(self.left())).await;
                 pause = pause.mul_f64(1.5).min(LAST_PAUSE);
             }
-            let trouble = match self.look(&latest).await {
-                Ok(prediction) => {
-                    latest = prediction;
-                    None
-                }
+            match ended {
+                Some(at) if self.left().is_zero() || self.sent.elapsed() > at + PATIENCE => break at,
+                None if self.left().is_zero() => return self.give_up(&latest, trouble).await,
+                Some(_) | None => {}
+            }
+            match self.look(&latest).await {
+                Ok(prediction) => (latest, trouble) = (prediction, None),
                 Err(problem) if problem.kind == Kind::Token => return self.end(problem.into_answer()),
                 Err(problem) => {
                     pause = pause.max(problem.retry_after.unwrap_or_default().min(LONGEST_PAUSE));
-                    Some(problem.sentence)
+                    trouble = Some(problem.sentence);
                 }
-            };
-            if trouble.is_none() && latest.status.is_end() {
-                ended = ended.or_else(|| Some(self.sent.elapsed()));
+            }
+            if latest.status.is_end() {
+                let at = *ended.get_or_insert_with(|| self.sent.elapsed());
                 if latest.is_timed() || extra_looks == EXTRA_LOOKS {
-                    break;
+                    break at;
                 }
-                extra_looks += 1;
+                extra_looks += u32::from(trouble.is_none());
             }
             if latest.status == Status::Starting && self.sent.elapsed() > self.cold_after {
                 say_booting(self.phase);
             }
-            match ended {
-                Some(at) if self.left().is_zero() || self.sent.elapsed() > at + PATIENCE => break,
-                None if self.left().is_zero() => return self.give_up(&latest, trouble).await,
-                _ => {}
-            }
-        }
-        let ended = ended.unwrap_or_else(|| self.sent.elapsed());
+        };
         let total = result.or_else(|| latest.total()).unwrap_or(ended);
         End { answer: self.answer(&latest), signs: latest.signs(), total, done: ended }
     }
@@ -143,7 +145,9 @@ impl Follow<'_> {
         if let Some(trouble) = trouble {
             why = format!("{why}, as far as is known: {trouble}");
         }
-        let end = self.end(Answer::TimedOut(why));
+        let mut end = self.end(Answer::TimedOut(why));
+        // Never started: a boot that the time-out has cut off.
+        end.signs.met_starting = latest.status == Status::Starting;
         self.api.cancel(&latest.id, clock::instant() + CANCEL_ALLOWANCE).await;
         end
     }

@@ -27,6 +27,10 @@ pub(super) async fn inspect(api: &Api, target: &Target, user: &Map<String, Value
         }
     }
     match Aim::look_up(api, target, deadline).await {
+        // A version that this token can't see may run, but is likelier misspelt.
+        Ok(Aim { hidden: Some(hidden), endpoint: Endpoint::Version(_), .. }) => {
+            found.problems.push(hidden.sentence);
+        }
         Ok(aim) => {
             describe(&aim, target, &mut found);
             judge_input(&aim, user, &mut found);
@@ -84,7 +88,7 @@ fn describe(aim: &Aim, target: &Target, found: &mut Inspection) {
 
 fn judge_input(aim: &Aim, user: &Map<String, Value>, found: &mut Inspection) {
     found.problems.extend(input::misfits(&aim.schema, user));
-    match input::minimal(&aim.schema, aim.example.as_ref(), user, &BTreeSet::new()) {
+    match aim.input(user, &BTreeSet::new()) {
         Ok(made) => {
             let keys = |map: &Map<String, Value>| map.keys().cloned().collect::<Vec<_>>().join(", ");
             found.facts.push(if made.input.is_empty() {
@@ -97,6 +101,6 @@ fn judge_input(aim: &Aim, user: &Map<String, Value>, found: &mut Inspection) {
                 found.facts.push(format!("nothing tells what to send for {guessed}: the values are guesses"));
             }
         }
-        Err(error) => found.problems.push(error.to_string()),
+        Err(problem) => found.problems.push(problem.sentence),
     }
 }

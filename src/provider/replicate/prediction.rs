@@ -148,9 +148,9 @@ impl Prediction {
             Status::Succeeded | Status::Failed => {
                 Signs { queue_wait: self.queue_wait(), predict: self.predict(), ..Signs::default() }
             }
-            Status::Starting | Status::Processing | Status::Canceled | Status::Aborted | Status::Other(_) => {
-                Signs::default()
-            }
+            // Its time ran out before it had started.
+            Status::Aborted => Signs { met_starting: true, ..Signs::default() },
+            Status::Starting | Status::Processing | Status::Canceled | Status::Other(_) => Signs::default(),
         }
     }
 }

@@ -161,7 +161,7 @@ async fn create(
         _ => Fate::Succeeds,
     };
     let order = Order {
-        output: schema::output(&wanted.schema, &format!("{}/sandbox/output.png", caller.origin)),
+        output: schema::output(&wanted.schema),
         pool: wanted.pool,
         conduct: wanted.conduct,
         always_on: wanted.always_on,
@@ -223,12 +223,15 @@ async fn follow(caller: &Caller, seq: u64, wait: Option<Duration>) -> Option<(St
     }
 }
 
-/// `Prefer: wait`, `Prefer: wait=N` with N from 1 to 60, else nothing.
+/// `Prefer: wait`, or `Prefer: wait=N` with N from 1 to 60; what else may be preferred is ignored.
 fn prefer(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
     let Some(value) = headers.get("prefer") else { return Ok(None) };
     let seconds = match value.to_str().unwrap_or_default() {
         "wait" => Some(60),
-        text => text.strip_prefix("wait=").and_then(|n| n.parse().ok()).filter(|n| (1..=60).contains(n)),
+        text => match text.strip_prefix("wait=") {
+            Some(n) => n.parse().ok().filter(|n| (1..=60).contains(n)),
+            None => return Ok(None),
+        },
     };
     let seconds =
         seconds.ok_or_else(|| Refusal::bad_request("Prefer must be wait=N with N from 1 to 60."))?;

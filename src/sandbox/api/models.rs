@@ -86,14 +86,13 @@ fn example_json(
     let id = "example0000000000000000000";
     let url = format!("{origin}/v1/predictions/{id}");
     let latest = model.versions.first();
-    let file = format!("{origin}/sandbox/output.png");
     json!({
         "id": id,
         "model": format!("{}/{}", model.owner, model.name),
         "version": latest.map_or("hidden", |version| version.id.as_str()),
         "input": input,
         "logs": "",
-        "output": latest.map(|version| schema::output(&version.schema, &file)),
+        "output": latest.map(|version| schema::output(&version.schema)),
         "error": null,
         "status": "succeeded",
         "created_at": at,

@@ -1,7 +1,7 @@
 //! The process behind a Cog server's port: gone, in its setup, or up. Pure, as the pools are.
 
 use super::super::chance::Chance;
-use super::super::pool::Moment;
+use super::super::pool::{LEAST_BETWEEN_RESTARTS, Moment};
 use super::super::truth::{BootTruth, PredictionTruth, Truth, TruthLog};
 use super::{CogFault, CogSettings, Generation};
 use chrono::{DateTime, Utc};
@@ -128,7 +128,7 @@ impl Process {
     }
 
     pub(super) fn is_busy(&self) -> bool {
-        self.runs.len() >= self.settings.slots
+        self.runs.len() >= self.settings.slots.max(1)
     }
 
     /// Takes a prediction that came at `came`; the caller has seen that there is a slot.
@@ -189,7 +189,7 @@ impl Process {
 
     fn restart_due(&self, ready: Moment) -> Option<Moment> {
         let every = self.settings.restarts_every.filter(|_| self.runs.is_empty())?;
-        Some((ready + every).max(self.idle_since))
+        Some((ready + every.max(LEAST_BETWEEN_RESTARTS)).max(self.idle_since))
     }
 
     fn sleep_due(&self) -> Option<Moment> {

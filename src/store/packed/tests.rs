@@ -148,8 +148,7 @@ fn the_form_on_disk_is_as_it_was() {
         entries.push(Entry { model: name(2), at, what });
     }
     let body = pack(entries.iter().map(|entry| (7, entry)));
-    let hex: String = body.iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(hex, GOLDEN);
+    assert_eq!(body.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat(), GOLDEN);
 }
 
 const GOLDEN: &str = "0180cdc5daa2dbe3f9300707000001ffccbf910380897a000001010100f8a2aac8010100e8acff1701\

@@ -88,8 +88,10 @@ impl Beat<'_> {
     /// Looks behind a prediction that ended.
     ///
     /// Where it took over a second longer than it ran, something held it: a proxy until a new
-    /// setup was up, which makes it a wait for a boot; or, in versions that queue, predictions of
-    /// others that came between the health check and this one, which makes the server busy.
+    /// setup was up, which makes it a wait for a boot; or, in versions that queue, a prediction of
+    /// somebody else's that came between the health check and this one, which makes the server
+    /// busy. That a heartbeat queues then can't be helped, only told: 0.9 runs what it has been
+    /// sent, whether the connection is closed meanwhile or not, and hears no cancelling.
     async fn judged(&mut self, answer: Answer, took: Duration, recipe: &Recipe) -> Answer {
         match (answer, self.signs.predict) {
             (Answer::Failed(why), _) => Answer::Failed(hinted(why, recipe)),

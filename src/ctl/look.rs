@@ -1,0 +1,104 @@
+//! How things are shown: with or without colour, how wide, by which clocks; and the colours.
+
+use crate::heartbeat::Outcome;
+use crate::status::State;
+use anstyle::{AnsiColor, Style};
+use chrono::{DateTime, FixedOffset, Local, Utc};
+use std::io::IsTerminal;
+
+/// What is not a terminal gets this many columns.
+const PIPE_WIDTH: usize = 100;
+
+/// Below this many columns nothing can be laid out; above, lines are too long to read.
+const WIDTHS: std::ops::RangeInclusive<usize> = 56..=160;
+
+/// How things are shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    /// Whether colours may be used.
+    pub color: bool,
+    /// How many columns there are.
+    pub width: usize,
+    /// What the reader's clocks show.
+    pub local: fn(DateTime<Utc>) -> DateTime<FixedOffset>,
+}
+
+impl Look {
+    /// As standard output has it: colour on a terminal alone, and only where nobody refused it.
+    pub fn of_stdout(no_color: bool) -> Self {
+        let stdout = std::io::stdout();
+        let terminal = stdout.is_terminal();
+        let width = terminal_size::terminal_size_of(&stdout).map_or(PIPE_WIDTH, |(width, _)| width.0.into());
+        Self { color: terminal && !no_color && color_is_welcome(), width: clamp(width), local: system_clocks }
+    }
+
+    /// The same, without colour, at this width and by UTC: what tests compare.
+    pub fn plain(width: usize) -> Self {
+        Self { color: false, width: clamp(width), local: |t| t.fixed_offset() }
+    }
+
+    /// `text` in a style, where colours may be used.
+    pub(super) fn paint(&self, style: Style, text: &str) -> String {
+        if self.color && style != Style::new() { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+
+    pub(super) fn bold(&self, text: &str) -> String {
+        self.paint(BOLD, text)
+    }
+
+    pub(super) fn dim(&self, text: &str) -> String {
+        self.paint(DIM, text)
+    }
+}
+
+pub(super) const PLAIN: Style = Style::new();
+pub(super) const BOLD: Style = Style::new().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+pub(super) const CHILLY: Style = AnsiColor::Cyan.on_default();
+pub(super) const WARNING: Style = AnsiColor::Yellow.on_default();
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+
+/// The word for a state, and its colour.
+pub(super) const fn state(state: State) -> (&'static str, Style) {
+    match state {
+        State::Disabled => ("disabled", DIM),
+        State::Paused => ("paused", WARNING),
+        State::Idle => ("idle", DIM),
+        State::Blocked => ("blocked", BAD),
+        State::Failing => ("failing", BAD),
+        State::Booting => ("booting", WARNING),
+        State::Warm => ("warm", GOOD),
+        State::Cold => ("cold", CHILLY),
+        State::Unknown => ("unknown", PLAIN),
+    }
+}
+
+/// The words for an outcome, and their colour.
+pub(super) const fn outcome(outcome: Outcome) -> (&'static str, Style) {
+    match outcome {
+        Outcome::Warm => ("warm", GOOD),
+        Outcome::Cold => ("cold", CHILLY),
+        Outcome::Busy => ("busy", GOOD),
+        Outcome::Failed => ("failed", BAD),
+        Outcome::Rejected => ("rejected", BAD),
+        Outcome::RateLimited => ("rate limited", WARNING),
+        Outcome::TimedOut => ("timed out", BAD),
+        Outcome::Unreachable => ("unreachable", BAD),
+        Outcome::Skipped => ("skipped", DIM),
+    }
+}
+
+fn clamp(width: usize) -> usize {
+    width.clamp(*WIDTHS.start(), *WIDTHS.end())
+}
+
+/// <https://no-color.org>: set, and not to nothing. A dumb terminal can't show any.
+pub(super) fn color_is_welcome() -> bool {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    set("NO_COLOR").is_none() && set("TERM").is_none_or(|term| term != "dumb")
+}
+
+fn system_clocks(t: DateTime<Utc>) -> DateTime<FixedOffset> {
+    t.with_timezone(&Local).fixed_offset()
+}

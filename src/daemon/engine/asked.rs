@@ -1,0 +1,127 @@
+//! What others ask of the engine, carried out.
+
+use super::Engine;
+use super::slot::Slot;
+use crate::clock;
+use crate::config::nearest::nearest;
+use crate::config::value::ModelName;
+use crate::daemon::command::{Command, Refusal};
+use crate::heartbeat::Heartbeat;
+use crate::journal::{Entry, What};
+use crate::state::delta;
+use crate::status::assemble::{LiveModel, LiveStatus};
+use chrono::{DateTime, Utc};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+impl Engine {
+    /// Carries out a command, and answers it.
+    pub(super) fn obey(&mut self, command: Command) {
+        let now = clock::now();
+        // Whoever asked may have gone away meanwhile: an answer that nobody takes is no error.
+        match command {
+            Command::Live(reply) => drop(reply.send(self.live(now))),
+            Command::Beat(name, reply) => self.beat(&name, now, reply),
+            Command::Pause(name, length, reply) => drop(reply.send(self.pause(&name, length, now))),
+            Command::Resume(name, reply) => drop(reply.send(self.resume(&name, now))),
+            Command::Load(configuration, reply) => drop(reply.send(self.load(*configuration, false))),
+            Command::LoadFailed(error) => self.config_error = Some(error),
+            Command::Rezone(zones) => self.rezone(zones),
+            Command::Fold => self.fold(),
+        }
+    }
+
+    fn live(&self, now: DateTime<Utc>) -> LiveStatus {
+        let models = self.running.config.models.iter().filter_map(|model| self.slots.get(&model.name));
+        let model = |slot: &Slot| {
+            let (state, reason) = slot.standing(now);
+            let since = match slot.known.state {
+                Some((told, since)) if told == state => since,
+                Some(_) | None => now,
+            };
+            LiveModel {
+                model: slot.model.clone(),
+                known: slot.known.clone(),
+                state: (state, since, reason),
+                next_at: slot.plan.due,
+                facts: slot.provider.as_ref().map(|provider| provider.facts()).unwrap_or_default(),
+            }
+        };
+        let mut notes = self.running.warnings.clone();
+        notes.extend(self.store.health().warning());
+        if self.running.config.daemon != self.settings {
+            notes.push("[daemon] was changed since warmd started: restart it for that".to_owned());
+        }
+        LiveStatus {
+            at: now,
+            started_at: self.started_at,
+            tzdata: self.running.zones.describe(),
+            config: self.running.config.clone(),
+            config_loaded_at: self.running.loaded_at,
+            config_error: self.config_error.clone(),
+            notes,
+            models: models.map(model).collect(),
+        }
+    }
+
+    fn beat(&mut self, name: &str, now: DateTime<Utc>, reply: oneshot::Sender<Result<Heartbeat, Refusal>>) {
+        let name = match self.find(name) {
+            Ok(name) => name,
+            Err(refusal) => return drop(reply.send(Err(refusal))),
+        };
+        let Some(slot) = self.slots.get_mut(&name) else { return };
+        if slot.provider.is_none() {
+            let reason = self.running.tokenless.get(&name).cloned().unwrap_or_default();
+            let refusal = Refusal::Unequipped { name: name.as_str().to_owned(), reason };
+            return drop(reply.send(Err(refusal)));
+        }
+        if slot.flight.is_none() {
+            self.send(&name, now, now);
+        }
+        let Some(slot) = self.slots.get_mut(&name) else { return };
+        if let Some(flight) = &mut slot.flight {
+            flight.waiters.push(reply);
+        }
+        self.look_at(&name);
+    }
+
+    fn pause(
+        &mut self,
+        name: &str,
+        length: Option<Duration>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, Refusal> {
+        let name = self.find(name)?;
+        let until = length.and_then(|length| now.checked_add_signed(delta(length)));
+        self.record(Entry { model: name.clone(), at: now, what: What::Paused { until } });
+        self.look_at(&name);
+        Ok(until)
+    }
+
+    fn resume(&mut self, name: &str, now: DateTime<Utc>) -> Result<(), Refusal> {
+        let name = self.find(name)?;
+        let Some(slot) = self.slots.get(&name) else { return Ok(()) };
+        let (paused, account) = (slot.known.pause.is_some(), slot.account.clone());
+        if paused {
+            self.record(Entry { model: name.clone(), at: now, what: What::Resumed });
+        }
+        if paused || self.slots.get(&name).is_some_and(|slot| slot.known.block.is_some()) {
+            self.want(&name, now);
+        }
+        if let Some(account) = account.and_then(|token| self.accounts.get_mut(&token)) {
+            account.look_now(clock::instant());
+            self.apply_holds();
+        }
+        self.look_at(&name);
+        Ok(())
+    }
+
+    fn find(&self, name: &str) -> Result<ModelName, Refusal> {
+        if let Some((name, _)) = self.slots.get_key_value(name) {
+            return Ok(name.clone());
+        }
+        let names = self.slots.keys().map(ModelName::as_str);
+        let nearest = nearest(name, names).map(str::to_owned);
+        Err(Refusal::UnknownModel { name: name.to_owned(), nearest })
+    }
+}

@@ -1,0 +1,438 @@
+//! `warmctl` as its user runs it, against a scripted daemon on a real Unix socket: what it asks, what
+//! it prints where, and its exit codes.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where what it rests on is not so")]
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Router, serve};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use tempfile::TempDir;
+use tokio::net::UnixListener;
+use tokio::sync::oneshot;
+
+const SNAPSHOT: &str = include_str!("ctl_status/snapshot.json");
+
+/// Answers as the daemon does, to the models `llama` and `whisper`, and keeps what was asked.
+struct Daemon {
+    folder: TempDir,
+    asked: Arc<Mutex<Vec<String>>>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+type Script = (Arc<Mutex<Vec<String>>>, fn(&str) -> Option<Response>);
+
+impl Daemon {
+    fn start() -> Self {
+        Self::scripted(|_| None)
+    }
+
+    /// One that answers some requests otherwise.
+    fn scripted(script: fn(&str) -> Option<Response>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let app = Router::new().fallback(answer).with_state((Arc::clone(&asked), script));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let listener =
+            runtime.block_on(async { UnixListener::bind(folder.path().join("warmd.sock")).unwrap() });
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    served = serve(listener, app) => served.unwrap(),
+                    _ = stopped => {}
+                }
+            });
+        });
+        Self { folder, asked, stop: Some(stop), thread: Some(thread) }
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("warmd.sock")
+    }
+
+    fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut self.asked.lock().unwrap())
+    }
+
+    fn ctl(&self, arguments: &[&str]) -> Told {
+        let mut command = warmctl(&self.folder);
+        command.arg("--socket").arg(self.socket()).args(arguments);
+        Told::from(command.output().unwrap())
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+/// The tool with the environment of a user who has set nothing, in a folder of its own.
+fn warmctl(folder: &TempDir) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_warmctl"));
+    for name in [
+        "WARMD_SOCKET",
+        "WARMD_CONFIG",
+        "XDG_RUNTIME_DIR",
+        "XDG_STATE_HOME",
+        "REPLICATE_API_TOKEN",
+        "NO_COLOR",
+    ] {
+        command.env_remove(name);
+    }
+    command.current_dir(folder.path()).env("HOME", folder.path()).env("TZ", "UTC").stdin(Stdio::null());
+    command
+}
+
+#[derive(Debug)]
+struct Told {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl From<Output> for Told {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl Told {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+async fn answer(State((asked, script)): State<Script>, method: Method, uri: Uri, body: Bytes) -> Response {
+    let request = format!("{method} {uri} {}", String::from_utf8_lossy(&body)).trim_end().to_owned();
+    asked.lock().unwrap().push(request.clone());
+    if let Some(answer) = script(&request) {
+        return answer;
+    }
+    let path: Vec<&str> = uri.path().trim_start_matches('/').split('/').collect();
+    match (method.as_str(), path.as_slice()) {
+        ("GET", ["v1", "status"]) => SNAPSHOT.into_response(),
+        ("POST", ["v1", "reload"]) => {
+            json!({"version": 1, "ok": true, "changes": ["models.llama: interval 30s → 1m"], "warnings": []})
+                .to_string()
+                .into_response()
+        }
+        (_, ["v1", "models", name, ..]) if !["llama", "whisper-large-v3"].contains(name) => {
+            problem(404, &json!({"detail": format!("no model is called `{name}`; did you mean `llama`?")}))
+        }
+        ("GET", ["v1", "models", name]) => {
+            let mut snapshot: Value = serde_json::from_str(SNAPSHOT).unwrap();
+            snapshot["models"].as_array_mut().unwrap().retain(|model| model["name"] == *name);
+            snapshot.to_string().into_response()
+        }
+        ("POST", ["v1", "models", "llama", "heartbeat"]) => beat("llama", "cold", Some("queue-wait"), None),
+        ("POST", ["v1", "models", name, "heartbeat"]) => {
+            beat(name, "unreachable", None, Some("POST http://gpu-box:5000/predictions: connection refused"))
+        }
+        ("POST", ["v1", "models", name, "pause"]) => {
+            let body: Value = serde_json::from_slice(&body).unwrap();
+            let until = body.get("for").map(|_| "2099-01-01T12:00:00.000Z");
+            json!({"version": 1, "model": name, "paused_until": until}).to_string().into_response()
+        }
+        ("POST", ["v1", "models", name, "resume"]) => {
+            json!({"version": 1, "model": name}).to_string().into_response()
+        }
+        _ => problem(404, &json!({"detail": "there is no such path here"})),
+    }
+}
+
+fn problem(status: u16, body: &Value) -> Response {
+    let status = StatusCode::from_u16(status).unwrap();
+    (status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+}
+
+fn beat(model: &str, outcome: &str, evidence: Option<&str>, error: Option<&str>) -> Response {
+    let answered = evidence.is_some();
+    json!({"version": 1, "model": model, "heartbeat": {
+        "due_at": "2026-11-20T19:35:00.000Z", "sent_at": "2026-11-20T19:35:00.001Z",
+        "outcome": outcome, "evidence": evidence, "error": error,
+        "total": answered.then_some(14.52), "wait": answered.then_some(14.1), "predict": answered.then_some(0.31),
+    }})
+    .to_string()
+    .into_response()
+}
+
+#[test]
+fn status_tells_all_models_or_one() {
+    let daemon = Daemon::start();
+    let all = daemon.ctl(&["status"]);
+    assert_eq!((all.code, all.stderr.as_str()), (Some(0), ""), "{all:?}");
+    assert!(all.stdout.contains("whisper-large-v3") && all.stdout.contains("99.8 %"), "{all:?}");
+    assert!(!all.stdout.contains('\u{1b}'), "no colour in a pipe: {all:?}");
+    let one = daemon.ctl(&["status", "llama", "--since", "7d"]);
+    assert!(one.stdout.contains("queue wait") && !one.stdout.contains("whisper"), "{one:?}");
+    daemon.ctl(&["status", "--since", "2026-11-20T08:00:00+01:00"]);
+    assert_eq!(
+        daemon.asked(),
+        [
+            "GET /v1/status?since=24h",
+            "GET /v1/models/llama?since=7d",
+            "GET /v1/status?since=2026-11-20T08%3A00%3A00%2B01%3A00"
+        ]
+    );
+}
+
+#[test]
+fn status_as_json_is_what_the_daemon_said() {
+    let daemon = Daemon::start();
+    let told = daemon.ctl(&["--json", "status"]);
+    assert_eq!(told.stdout.trim_end(), SNAPSHOT.trim_end());
+    assert_eq!(told.code, Some(0));
+}
+
+#[test]
+fn beat_breaks_its_timing_down() {
+    let daemon = Daemon::start();
+    let told = daemon.ctl(&["beat", "llama"]);
+    assert_eq!(told.code, Some(0), "{told:?}");
+    assert_eq!(
+        told.stdout,
+        "llama: cold, by its queue wait of 14.1 s
+  wait     14.10 s  queue and boot
+  predict   0.31 s  as the provider tells it
+  rest      0.11 s  network and provider
+  total    14.52 s
+"
+    );
+    assert_eq!(told.stderr, "");
+    assert_eq!(daemon.ctl(&["beat", "llama", "--json"]).json()["heartbeat"]["outcome"], "cold");
+}
+
+#[test]
+fn a_beat_that_brings_no_answer_exits_1() {
+    let daemon = Daemon::start();
+    let told = daemon.ctl(&["beat", "whisper-large-v3", "--json"]);
+    assert_eq!(told.code, Some(1));
+    assert_eq!(told.json()["heartbeat"]["outcome"], "unreachable");
+    assert_eq!(told.stderr.lines().count(), 1, "{told:?}");
+    assert!(told.stderr.contains("connection refused") && told.stderr.contains("warmctl status"), "{told:?}");
+}
+
+#[test]
+fn models_are_paused_and_resumed_each() {
+    let daemon = Daemon::start();
+    let told = daemon.ctl(&["pause", "llama", "whisper-large-v3", "--for", "90m"]);
+    assert_eq!(told.code, Some(0), "{told:?}");
+    assert_eq!(
+        told.stdout,
+        "llama: paused until 2099-01-01 12:00\nwhisper-large-v3: paused until 2099-01-01 12:00\n"
+    );
+    assert_eq!(daemon.ctl(&["pause", "llama"]).stdout, "llama: paused until `warmctl resume llama`\n");
+    assert_eq!(
+        daemon.ctl(&["pause", "llama", "--json"]).json(),
+        json!({"version": 1, "models": [{"name": "llama", "paused_until": null}]})
+    );
+    assert_eq!(daemon.ctl(&["resume", "llama"]).stdout, "llama: resumed\n");
+    assert_eq!(
+        daemon.asked(),
+        [
+            "POST /v1/models/llama/pause {\"for\":\"1h30m\"}",
+            "POST /v1/models/whisper-large-v3/pause {\"for\":\"1h30m\"}",
+            "POST /v1/models/llama/pause {}",
+            "POST /v1/models/llama/pause {}",
+            "POST /v1/models/llama/resume"
+        ]
+    );
+}
+
+#[test]
+fn all_means_each_model_of_the_report() {
+    let daemon = Daemon::scripted(|request| {
+        let mut snapshot: Value = serde_json::from_str(SNAPSHOT).unwrap();
+        snapshot["models"].as_array_mut().unwrap().truncate(2);
+        request.starts_with("GET /v1/status").then(|| snapshot.to_string().into_response())
+    });
+    let told = daemon.ctl(&["resume", "--all"]);
+    assert_eq!((told.code, told.stdout.as_str()), (Some(0), "llama: resumed\nwhisper-large-v3: resumed\n"));
+}
+
+#[test]
+fn an_unknown_model_fails_with_the_nearest_name_and_keeps_no_other_from_its_turn() {
+    let daemon = Daemon::start();
+    for verb in ["status", "beat", "pause", "resume"] {
+        let told = daemon.ctl(&[verb, "lama"]);
+        assert_eq!(told.code, Some(1), "{told:?}");
+        assert_eq!(told.stderr, "warmctl: no model is called `lama`; did you mean `llama`?\n");
+    }
+    let told = daemon.ctl(&["pause", "lama", "llama"]);
+    assert_eq!(told.code, Some(1));
+    assert_eq!(told.stdout, "llama: paused until `warmctl resume llama`\n");
+    for odd in ["..", "", "a/b", "llama?x", "ü"] {
+        let told = daemon.ctl(&["beat", odd]);
+        assert_eq!((told.code, told.stderr.lines().count()), (Some(1), 1), "{odd}: {told:?}");
+        assert!(told.stderr.contains("no model is called"), "{odd}: {told:?}");
+    }
+}
+
+#[test]
+fn reload_tells_what_changed_or_what_is_wrong() {
+    let daemon = Daemon::start();
+    let told = daemon.ctl(&["reload"]);
+    assert_eq!(told.stdout, "reloaded, 1 change:\n  models.llama: interval 30s → 1m\n");
+    assert_eq!(told.code, Some(0));
+    drop(daemon);
+    let daemon = Daemon::scripted(|_| {
+        let problems = json!([{"file": "warm.toml", "line": 3, "column": 1, "key": "models.a.intervl", "message": "unknown"}]);
+        let rendered = "error: unknown key\n  intervl = 1\n  ^^^^^^^\n1 problem in warm.toml\n";
+        Some(problem(422, &json!({"detail": "bad", "problems": problems, "rendered": rendered})))
+    });
+    let told = daemon.ctl(&["reload"]);
+    assert_eq!(told.code, Some(78), "{told:?}");
+    assert_eq!(told.stdout, "");
+    assert!(told.stderr.contains("  ^^^^^^^\n1 problem in warm.toml\nwarmctl: "), "{told:?}");
+    let told = daemon.ctl(&["reload", "--json"]);
+    assert_eq!((told.code, &told.json()["problems"][0]["line"]), (Some(78), &json!(3)), "{told:?}");
+}
+
+#[test]
+fn without_a_daemon_every_place_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = folder.path().join("runtime");
+    std::fs::create_dir(&runtime).unwrap();
+    let own = folder.path().join("own.sock");
+    drop(std::os::unix::net::UnixListener::bind(&own).unwrap());
+    let config = format!(
+        "[daemon]\nsocket = \"{}\"\n[models.a]\ncog = \"http://127.0.0.1:1\"\nactive = [\"always\"]\n",
+        own.display()
+    );
+    std::fs::write(folder.path().join("warm.toml"), config).unwrap();
+    let output = warmctl(&folder).env("XDG_RUNTIME_DIR", &runtime).arg("status").output().unwrap();
+    let told = Told::from(output);
+    assert_eq!((told.code, told.stdout.as_str()), (Some(69), ""), "{told:?}");
+    assert_eq!(told.stderr.lines().count(), 1, "{told:?}");
+    let tried = format!(
+        "{} (nobody listens there), {} (no such socket), /run/warmd/warmd.sock (",
+        own.display(),
+        runtime.join("warmd.sock").display()
+    );
+    assert!(told.stderr.contains(&tried), "{told:?}");
+    assert!(told.stderr.contains("systemctl start warmd"), "{told:?}");
+    let named =
+        Told::from(warmctl(&folder).args(["beat", "a", "--socket", "/nowhere/x.sock"]).output().unwrap());
+    assert_eq!(named.code, Some(69));
+    assert!(named.stderr.contains("/nowhere/x.sock (no such socket)"), "{named:?}");
+    assert!(!named.stderr.contains("own.sock"), "{named:?}");
+}
+
+#[test]
+fn the_socket_is_found_in_its_order() {
+    let daemon = Daemon::start();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("warm.toml"), "this is = = broken").unwrap();
+    let status =
+        |command: &mut Command| Told::from(command.args(["status", "--json"]).output().unwrap()).code;
+    assert_eq!(status(warmctl(&folder).env("WARMD_SOCKET", daemon.socket())), Some(0));
+    assert_eq!(
+        status(warmctl(&folder).env("XDG_RUNTIME_DIR", daemon.folder.path())),
+        Some(0),
+        "a broken file has no say"
+    );
+    for (model, why) in [("cog", "the file's own"), ("cgo", "the file is broken, but not there")] {
+        let config = format!(
+            "[daemon]\nsocket = \"{}\"\n[models.a]\n{model} = \"http://127.0.0.1:1\"\nactive = [\"always\"]\n",
+            daemon.socket().display()
+        );
+        std::fs::write(folder.path().join("warm.toml"), config).unwrap();
+        assert_eq!(status(&mut warmctl(&folder)), Some(0), "{why}");
+    }
+}
+
+#[test]
+fn nonsense_and_silence_are_told_apart_from_no_daemon() {
+    let daemon = Daemon::scripted(|request| {
+        Some(if request.starts_with("GET") { "<html>".into_response() } else { problem(500, &json!("oh")) })
+    });
+    for verb in [["status", "--no-color"], ["beat", "llama"]] {
+        let told = daemon.ctl(&verb);
+        assert_eq!((told.code, told.stderr.lines().count()), (Some(1), 1), "{told:?}");
+        assert!(told.stderr.contains("one version?"), "{told:?}");
+    }
+}
+
+#[test]
+fn wrong_usage_exits_2() {
+    let folder = tempfile::tempdir().unwrap();
+    for line in [&["stauts"][..], &[], &["status", "--since", "5"], &["pause"], &["completions", "tcsh"]] {
+        assert_eq!(warmctl(&folder).args(line).output().unwrap().status.code(), Some(2), "{line:?}");
+    }
+    for line in [&["--help"][..], &["--version"], &["pause", "--help"]] {
+        assert_eq!(warmctl(&folder).args(line).output().unwrap().status.code(), Some(0), "{line:?}");
+    }
+}
+
+#[test]
+fn completions_know_the_verbs() {
+    let folder = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish"] {
+        let told = Told::from(warmctl(&folder).args(["completions", shell]).output().unwrap());
+        assert_eq!(told.code, Some(0));
+        for verb in ["status", "next", "beat", "pause", "resume", "reload", "sandbox", "completions"] {
+            assert!(told.stdout.contains(verb), "{shell}: {verb}");
+        }
+    }
+}
+
+#[test]
+fn a_reader_that_stops_reading_is_no_error() {
+    let daemon = Daemon::start();
+    let mut command = warmctl(&daemon.folder);
+    command.arg("--socket").arg(daemon.socket()).args(["status", "--json"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let told = Told::from(child.wait_with_output().unwrap());
+    assert_eq!((told.code, told.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn next_needs_no_daemon() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = r#"
+[defaults]
+timezone = "Europe/Berlin"
+[models.llama]
+cog = "http://127.0.0.1:1"
+active = ["Mon-Fri 08:00-20:00"]
+[models.tokyo]
+cog = "http://127.0.0.1:2"
+active = ["09:00-17:00"]
+timezone = "Asia/Tokyo"
+"#;
+    std::fs::write(folder.path().join("warm.toml"), config).unwrap();
+    let next =
+        |arguments: &[&str]| Told::from(warmctl(&folder).arg("next").args(arguments).output().unwrap());
+    let told = next(&["llama", "--from", "2026-11-23", "--days", "1", "--json"]);
+    assert_eq!(told.code, Some(0), "{told:?}");
+    assert_eq!(told.json()["from"], "2026-11-22T23:00:00Z", "a date is one of the model's zone");
+    let window = &told.json()["models"][0]["windows"][0];
+    assert_eq!(window["opens_local"], "2026-11-23T08:00:00+01:00");
+    assert_eq!(next(&["--days", "1", "--json"]).json()["models"].as_array().unwrap().len(), 2);
+    assert!(next(&["--from", "2026-11-23T00:00:00Z"]).stdout.contains("Asia/Tokyo"));
+    let told = next(&["--from", "2026-11-23"]);
+    assert_eq!(told.code, Some(1), "{told:?}");
+    assert!(told.stderr.contains("Asia/Tokyo, Europe/Berlin"), "{told:?}");
+    let told = next(&["lama"]);
+    assert_eq!(told.code, Some(1), "{told:?}");
+    assert!(told.stderr.contains("did you mean `llama`?"), "{told:?}");
+    std::fs::write(folder.path().join("warm.toml"), config.replace("active", "actve")).unwrap();
+    let told = next(&["llama"]);
+    assert_eq!((told.code, told.stdout.as_str()), (Some(78), ""), "{told:?}");
+    assert!(told.stderr.contains("actve") && told.stderr.contains("active"), "{told:?}");
+}

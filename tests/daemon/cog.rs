@@ -1,0 +1,108 @@
+//! The daemon against real Cog servers.
+
+use crate::real_cog::{COG_0_9, COG_0_16, COG_0_23, Setup};
+use crate::support::Home;
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use std::time::Duration;
+
+fn config(url: &str, more: &str) -> String {
+    format!("[models.box]\ncog = \"{url}\"\nactive = [\"always\"]\ninterval = \"1s\"\n{more}\n")
+}
+
+fn time(value: &Value) -> DateTime<Utc> {
+    value.as_str().unwrap().parse().unwrap()
+}
+
+fn count(model: &Value, outcome: &str) -> u64 {
+    model["counts"][outcome].as_u64().unwrap()
+}
+
+#[test]
+fn met_while_starting_it_is_cold_then_warm_then_gone_then_back() {
+    let mut server = Setup::of(COG_0_23).taking(3.0).start();
+    let home = Home::new(&config(&server.url(), ""));
+    let warmd = home.start();
+    home.model_when("box", "booting", |model| model["state"] == "booting");
+    let first = home.model_when("box", "the first answer", |model| !model["last"].is_null());
+    assert_eq!(first["last"]["outcome"], "cold", "{first}");
+    assert_eq!(first["last"]["evidence"], "setup-time");
+    let boot = first["boot"]["max"].as_f64().unwrap();
+    let setup = server.health()["setup"].clone();
+    let own = (time(&setup["completed_at"]) - time(&setup["started_at"])).as_seconds_f64();
+    assert!((boot / own - 1.0).abs() < 0.1, "boot {boot} s, the server's own figure {own} s");
+    home.model_when("box", "warm, and again", |model| count(model, "warm") >= 3);
+
+    server.kill();
+    let gone = home.model_when("box", "failing", |model| model["state"] == "failing");
+    assert_eq!(gone["last"]["outcome"], "unreachable");
+    assert!(gone["reason"].as_str().unwrap().contains("refused"), "{gone}");
+    server.start();
+    let back = home.model_when("box", "back", |model| model["state"] == "warm");
+    let two = home.model_when("box", "its boot is counted", |model| model["boot"]["count"] == 2);
+    assert!(two["boot"]["count"] == 2, "{back}");
+    assert!(warmd.stop().success());
+}
+
+#[test]
+fn a_restart_between_two_heartbeats_is_a_boot_that_nobody_waited_for() {
+    let mut server = Setup::of(COG_0_16).start_ready();
+    let home = Home::new(&config(&server.url(), "").replace("1s", "20s"));
+    let _warmd = home.start();
+    home.model_when("box", "warm", |model| count(model, "warm") == 1);
+    server.kill();
+    server.start();
+    server.wait_for("READY");
+    let model = home.model_when("box", "the second answer", |model| count(model, "warm") == 2);
+    assert_eq!(model["boot"]["count"], 1, "{model}");
+    assert_eq!(count(&model, "cold"), 0);
+}
+
+#[test]
+fn another_clients_request_is_not_disturbed() {
+    for release in [COG_0_23, COG_0_16, COG_0_9] {
+        let server = Setup::of(release).start_ready();
+        let home = Home::new(&config(&server.url(), "timeout = \"20s\""));
+        let warmd = home.start();
+        home.model_when("box", "warm", |model| count(model, "warm") >= 1);
+        // Between two heartbeats, so that it finds the slot free.
+        assert!(home.ctl(&["pause", "box"]).status.success());
+        std::thread::sleep(Duration::from_millis(1_500));
+        let ran = server.predictions();
+        let answer = std::thread::scope(|scope| {
+            let theirs = scope.spawn(|| server.predict_for(6.0));
+            crate::support::wait_until("their prediction runs", crate::support::PATIENCE, || {
+                server.predictions() > ran
+            });
+            assert!(home.ctl(&["resume", "box"]).status.success());
+            theirs.join().unwrap()
+        });
+        assert!(answer.contains(" 200 ") && answer.contains("succeeded"), "{release:?}: {answer}");
+        let model = home.model_when("box", "busy", |model| count(model, "busy") >= 1);
+        assert!(matches!(model["state"].as_str(), Some("warm" | "booting")), "{release:?}: {model}");
+        assert_eq!(count(&model, "failed") + count(&model, "unreachable"), 0, "{release:?}: {model}");
+        assert!(server.predictions() > ran);
+        assert!(warmd.stop().success());
+    }
+}
+
+#[test]
+fn a_setup_that_fails_is_failed_with_its_reason() {
+    let server = Setup::of(COG_0_23).failing_with("no weights on this disk").start();
+    let home = Home::new(&config(&server.url(), ""));
+    let _warmd = home.start();
+    let model = home.model_when("box", "failing", |model| model["state"] == "failing");
+    assert!(model["reason"].as_str().unwrap().contains("no weights on this disk"), "{model}");
+}
+
+#[test]
+fn a_health_probe_takes_no_slot() {
+    let server = Setup::of(COG_0_23).start_ready();
+    let ran = server.predictions();
+    let home = Home::new(&config(&server.url(), "probe = \"health\""));
+    let _warmd = home.start();
+    let model = home.model_when("box", "watched", |model| count(model, "warm") >= 3);
+    assert_eq!(model["state"], "warm");
+    assert_eq!(server.predictions(), ran);
+    assert_eq!(model["latency"]["warm"], Value::Null);
+}
