@@ -1,5 +1,7 @@
 //! Every key of `warm.toml`: what it takes, what it refuses, and what is said then.
 
+#![expect(clippy::unwrap_used, reason = "what a test unwraps is what it tests")]
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use warmd::config::value::TokenSource;

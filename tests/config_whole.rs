@@ -1,5 +1,7 @@
 //! Whole files in, whole outputs out: what a user of `warmctl check` sees.
 
+#![expect(clippy::unwrap_used, reason = "what a test unwraps is what it tests")]
+
 use std::fs;
 use std::path::Path;
 use warmd::config::{self, Env, Loaded, Problems};

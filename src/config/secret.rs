@@ -76,15 +76,20 @@ pub(super) fn mask(text: &str, further: &[Range<usize>]) -> String {
 /// What can be told by its look: known prefixes, and the credentials in a URL.
 fn recognisable(text: &str, hidden: &mut Vec<Range<usize>>) {
     for prefix in PREFIXES {
+        let mut covered = 0;
         for (start, _) in text.match_indices(prefix) {
+            // `task-list` is no token.
+            let within_a_word = text[..start].ends_with(|c: char| c.is_ascii_alphanumeric());
+            if within_a_word || start < covered {
+                continue;
+            }
             let from = start + prefix.len();
             let rest = &text[from..];
             let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '-' | '.'));
             let end = end.unwrap_or(rest.len());
-            // `task-list` is no token.
-            let within_a_word = text[..start].ends_with(|c: char| c.is_ascii_alphanumeric());
-            if end >= SHORTEST && !within_a_word {
-                hidden.push(from..from + end);
+            if end >= SHORTEST {
+                covered = from + end;
+                hidden.push(from..covered);
             }
         }
     }
@@ -129,34 +134,38 @@ fn key_before(text: &str) -> &str {
     &text[start..]
 }
 
-/// How far a value goes that begins a text; to the end where it is a string that isn't closed.
+/// How far a list may go before its end is no longer looked for, in bytes.
+const LIST_LIMIT: usize = 4096;
+
+/// How far a value goes that begins a text; to the end where it is a string that isn't closed. Looks
+/// no further than that, so that many values in one line cost no more than the line.
 fn value_length(text: &str) -> usize {
-    let closed = |quote: &str, within: &str| {
-        let inner = &within[quote.len()..];
-        inner.find(quote).map_or(within.len(), |end| end + 2 * quote.len())
-    };
-    let line = text.split('\n').next().unwrap_or(text);
-    if text.starts_with("\"\"\"") {
-        closed("\"\"\"", text)
-    } else if text.starts_with("'''") {
-        closed("'''", text)
-    } else if text.starts_with('"') {
+    let until = |stops: &[char]| text.find(stops).unwrap_or(text.len());
+    for quotes in ["\"\"\"", "'''"] {
+        if let Some(inner) = text.strip_prefix(quotes) {
+            return inner.find(quotes).map_or(text.len(), |end| end + 2 * quotes.len());
+        }
+    }
+    if let Some(inner) = text.strip_prefix('\'') {
+        let end = inner.find(['\'', '\n']).unwrap_or(inner.len());
+        return end + 1 + usize::from(inner[end..].starts_with('\''));
+    }
+    if let Some(inner) = text.strip_prefix('"') {
         // An escaped quote doesn't close it.
         let mut escaped = false;
-        let close = line[1..].find(|c: char| {
-            let closes = c == '"' && !escaped;
+        let end = inner.find(|c: char| {
+            let ends = c == '\n' || c == '"' && !escaped;
             escaped = c == '\\' && !escaped;
-            closes
+            ends
         });
-        close.map_or(line.len(), |end| end + 2)
-    } else if text.starts_with('\'') {
-        closed("'", line)
-    } else if text.starts_with('[') {
-        // Bounded, so that many of them that are never closed cost no more than a few.
-        text.bytes().take(4096).position(|byte| byte == b']').unwrap_or(line.len())
-    } else {
-        line.find([',', '}', '#']).unwrap_or(line.len())
+        let end = end.unwrap_or(inner.len());
+        return end + 1 + usize::from(inner[end..].starts_with('"'));
     }
+    if text.starts_with('[') {
+        let near = &text[..super::locate::floor(text, LIST_LIMIT)];
+        return near.find(']').unwrap_or_else(|| until(&['\n']));
+    }
+    until(&[',', '}', '#', '\n'])
 }
 
 #[cfg(test)]

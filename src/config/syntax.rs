@@ -1,5 +1,6 @@
 //! What is wrong with a file as TOML, told in the words of somebody who writes a `warm.toml`.
 
+use super::locate;
 use super::mend::Mended;
 use super::report::{Finding, Report, cut};
 use super::section::join;
@@ -8,6 +9,9 @@ use super::value::parse_duration;
 use std::collections::HashMap;
 use std::ops::Range;
 use toml::de::Error;
+
+/// How far before a mistake its key is looked for, in bytes.
+const LOOK_BACK: usize = 200;
 
 /// The longest name of a table in a key's path, in characters.
 const PATH_LIMIT: usize = 100;
@@ -109,8 +113,9 @@ fn told(
     text: &str,
     report: &Report<'_>,
 ) -> Finding {
-    let line = text[..span.start].rfind('\n').map_or(0, |at| at + 1)..span.start;
-    let key = text[line].split('=').next().unwrap_or_default().trim();
+    let near = &text[locate::floor(text, span.start.saturating_sub(LOOK_BACK))..span.start];
+    let line = near.rsplit('\n').next().unwrap_or_default();
+    let key = line.split('=').next().unwrap_or_default().trim();
     let is_key =
         !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
     let key = if is_key { key } else { "" };
