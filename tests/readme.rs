@@ -13,9 +13,8 @@ fn blocks(language: &str) -> Vec<String> {
     let mut lines = README.lines();
     while let Some(line) = lines.next() {
         if line == format!("```{language}") {
-            blocks.push(
-                lines.by_ref().take_while(|line| *line != "```").map(|line| format!("{line}\n")).collect(),
-            );
+            let inside: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+            blocks.push(inside.join("\n") + "\n");
         }
     }
     blocks

@@ -87,10 +87,22 @@ pub struct Request<'a> {
 }
 
 impl Client {
-    /// A new one; `TlsProvider` errors can't happen with the provider that is built in.
+    /// A new one. A system without CA certificates gets one that trusts nobody over https: a host
+    /// with Cog servers alone needs none.
     pub fn new() -> Result<Self, reqwest::Error> {
         // A second call finds the first one's provider in place, which is the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Self::builder().build().or_else(|error| {
+            tracing::warn!(
+                "no https:// server can be trusted, for want of CA certificates (Debian: ca-certificates): {}",
+                root_cause(&error)
+            );
+            Self::builder().tls_certs_only([]).build()
+        });
+        client.map(Self)
+    }
+
+    fn builder() -> reqwest::ClientBuilder {
         let builder = reqwest::Client::builder()
             .user_agent(concat!("warmd/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
@@ -101,7 +113,7 @@ impl Client {
             .tcp_keepalive_retries(2);
         #[cfg(target_os = "linux")]
         let builder = builder.tcp_user_timeout(DEAD_PEER);
-        builder.build().map(Self)
+        builder
     }
 
     /// Sends a request and reads the whole answer, until `deadline` on the monotonic clock.

@@ -12,17 +12,20 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
+/// Who was asked to predict, and when.
+type Asked = Arc<Mutex<Vec<(String, DateTime<Utc>)>>>;
+
 /// Cog servers that are always ready, and note when each was asked to predict.
 struct Cogs {
     _runtime: Runtime,
     address: String,
-    asked: Arc<Mutex<Vec<(String, DateTime<Utc>)>>>,
+    asked: Asked,
 }
 
 impl Cogs {
     fn start() -> Self {
         let runtime = Runtime::new().unwrap();
-        let asked = Arc::new(Mutex::new(Vec::new()));
+        let asked = Asked::default();
         let noted = asked.clone();
         let ready = json!({"status": "READY", "setup": {
             "started_at": "2026-11-20T08:00:00.000000+00:00",
