@@ -21,6 +21,7 @@ mod overview;
 mod peak;
 mod reload;
 mod salvage;
+mod screen;
 mod session;
 mod socket;
 mod status;
@@ -31,6 +32,7 @@ mod words;
 pub use look::Look;
 pub use model::picture;
 pub use overview::overview;
+pub use screen::Screen;
 
 use args::{Cli, Verb};
 use clap::{CommandFactory, Parser};

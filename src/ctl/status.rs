@@ -4,6 +4,7 @@ use super::args;
 use super::client::{Client, ClientError};
 use super::failure::Failure;
 use super::output;
+use super::screen::Screen;
 use super::session::Session;
 use super::{overview, picture};
 use crate::status::Snapshot;
@@ -13,12 +14,6 @@ use tokio::time::MissedTickBehavior;
 
 /// From one picture to the next.
 const PERIOD: Duration = Duration::from_secs(2);
-
-/// Home, and from there on.
-const HOME: &str = "\x1b[H";
-const CLEAR_SCREEN: &str = "\x1b[2J";
-const CLEAR_LINE: &str = "\x1b[K";
-const CLEAR_BELOW: &str = "\x1b[J";
 
 pub(super) async fn run(session: &Session, args: &args::Status) -> Result<(), Failure> {
     let client = session.client().await?;
@@ -50,7 +45,7 @@ async fn watch(session: &Session, client: &Client, args: &args::Status) -> Resul
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let stop = tokio::signal::ctrl_c();
     tokio::pin!(stop);
-    let mut first = true;
+    let (mut screen, mut first) = (Screen::default(), true);
     loop {
         let told = tokio::select! {
             // The prompt starts on a line of its own, behind the terminal's `^C`.
@@ -69,7 +64,7 @@ async fn watch(session: &Session, client: &Client, args: &args::Status) -> Resul
             Err(error) => return Err(error),
         };
         let text = match (redraw, first) {
-            (true, _) => frame(&told, first),
+            (true, _) => screen.frame(&told),
             (false, true) => told,
             (false, false) if session.json => told,
             (false, false) => format!("\n{told}"),
@@ -77,19 +72,4 @@ async fn watch(session: &Session, client: &Client, args: &args::Status) -> Resul
         output::text(&text)?;
         first = false;
     }
-}
-
-/// A picture drawn over the one before, without a flicker, cut at the screen's foot.
-fn frame(text: &str, first: bool) -> String {
-    let rows =
-        terminal_size::terminal_size_of(std::io::stdout()).map_or(24, |(_, height)| usize::from(height.0));
-    let mut frame = if first { CLEAR_SCREEN.to_owned() } else { String::new() };
-    frame.push_str(HOME);
-    for line in text.lines().take(rows.saturating_sub(1).max(1)) {
-        frame.push_str(line);
-        frame.push_str(CLEAR_LINE);
-        frame.push('\n');
-    }
-    frame.push_str(CLEAR_BELOW);
-    frame
 }

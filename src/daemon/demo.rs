@@ -9,26 +9,22 @@ use super::command::Command;
 use super::configuration;
 use crate::clock::{self, Stopwatch};
 use crate::config::{Env, check_text};
-use crate::ctl::{Look, overview};
+use crate::ctl::{Look, Screen, overview};
 use crate::hours::zone::Zones;
 use crate::sandbox::demo;
-use crate::state::delta;
 use crate::status::assemble::assemble;
 use crate::status::{LastHeartbeat, ModelStatus, Snapshot};
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How often the picture is taken: shorter than any of the demo's intervals, so that no heartbeat
 /// goes by unseen.
 const PICTURE: Duration = Duration::from_millis(500);
-
-/// The report's span: the whole demo.
-const SPAN: Duration = Duration::from_hours(1);
 
 /// Runs the demo until it is stopped, or `length` is over.
 pub(super) async fn run(length: Option<Duration>) -> anyhow::Result<()> {
@@ -39,7 +35,10 @@ pub(super) async fn run(length: Option<Duration>) -> anyhow::Result<()> {
     let (env, zones) = (Env::process(), Zones::system());
     let loaded = check_text(&path, &world.config_toml, &env, &zones)?;
     let daemon = Daemon::start(configuration::equip(loaded, &env, &zones)?, env).await?;
-    let shown = watch(&daemon, length, &path).await;
+    let shown = match watch(&daemon, length, &path).await {
+        Err(error) if unread(&error) => Ok(()),
+        shown => shown,
+    };
     daemon.stop.cancel();
     let ended = daemon.wait().await;
     world.stop().await;
@@ -49,66 +48,66 @@ pub(super) async fn run(length: Option<Duration>) -> anyhow::Result<()> {
 /// Shows what happens until the daemon stops or `length` is over.
 async fn watch(daemon: &Daemon, length: Option<Duration>, path: &Path) -> anyhow::Result<()> {
     let (watch, terminal) = (Stopwatch::start(), std::io::stdout().is_terminal());
-    let mut events = Events::default();
+    let (mut events, mut screen) = (Events::default(), Screen::default());
     if !terminal {
         let config = path.display();
         print(&format!("six models on a sandbox that goes cold within seconds; their file: {config}\n"))?;
     }
+    let mut latest = None;
     loop {
         let picture = tokio::select! {
-            () = daemon.stop.cancelled() => return Ok(()),
+            biased;
+            () = daemon.stop.cancelled() => break,
             picture = snapshot(daemon) => picture?,
         };
         let look = Look::of_stdout(false);
-        let over = length.is_some_and(|length| watch.elapsed() >= length);
-        let ends = daemon.stop.is_cancelled() || over;
+        let left = length.map(|length| length.saturating_sub(watch.elapsed()));
         if terminal {
-            print(&redrawn(&overview(&picture, &look), length.is_none()))?;
+            print(&screen.frame(&(heading(left) + &overview(&picture, &look))))?;
         } else {
-            print(&events.since_the_last(&picture))?;
-            if ends {
-                print(&format!("\n{}", overview(&picture, &look)))?;
-            }
+            print(&events.since_the_last(&picture, &look))?;
         }
-        if ends {
-            return Ok(());
+        latest = Some(picture);
+        if left.is_some_and(|left| left.is_zero()) {
+            break;
         }
         tokio::select! {
-            // Once more, for the table at the end.
             () = daemon.stop.cancelled() => {}
             () = tokio::time::sleep(PICTURE) => {}
         }
     }
+    // A daemon that stops gives no more pictures: the latest is the end.
+    if let Some(picture) = latest {
+        let table = overview(&picture, &Look::of_stdout(false));
+        print(&if terminal { screen.last(&table) } else { format!("\n{table}") })?;
+    }
+    Ok(())
 }
 
 async fn snapshot(daemon: &Daemon) -> anyhow::Result<Snapshot> {
     let live = daemon.engine.ask(Command::Live).await?;
-    let sums = daemon.store.summaries(clock::now() - delta(SPAN), live.at).await?;
+    let sums = daemon.store.summaries(live.started_at, live.at).await?;
     Ok(assemble(&live, &sums))
 }
 
-/// The picture over the one before: the cursor goes home, each line clears what was behind it, and
-/// what was below is cleared. Nothing is blanked first, so nothing flickers.
-fn redrawn(picture: &str, endless: bool) -> String {
-    let mut screen = String::from("\x1b[H");
-    for line in picture.lines() {
-        // Writing to a String can't fail.
-        let _ = write!(screen, "{line}\x1b[K\r\n");
-    }
-    if endless {
-        screen.push_str("\x1b[K\r\nCtrl-C ends the demo\x1b[K\r\n");
-    }
-    screen.push_str("\x1b[J");
-    screen
+/// What stands over the table on a terminal, short enough for a narrow one.
+fn heading(left: Option<Duration>) -> String {
+    let ends = match left {
+        Some(left) => format!("ends in {:.0} s, or with Ctrl-C", left.as_secs_f64().ceil()),
+        None => "Ctrl-C ends it".to_owned(),
+    };
+    format!("A demo on a sandbox; {ends}\n\n")
 }
 
-fn print(text: &str) -> anyhow::Result<()> {
+fn print(text: &str) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        // Whoever read has seen enough.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
-        result => Ok(result?),
-    }
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
+/// Whoever read has seen enough: the demo ends as it does after its time.
+fn unread(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
 
 /// What was already told of each model.
@@ -119,7 +118,7 @@ struct Events {
 
 impl Events {
     /// A line for each heartbeat that has ended since the last picture.
-    fn since_the_last(&mut self, picture: &Snapshot) -> String {
+    fn since_the_last(&mut self, picture: &Snapshot, look: &Look) -> String {
         let mut fresh: Vec<(&ModelStatus, &LastHeartbeat)> = Vec::new();
         for model in &picture.models {
             if let Some(last) = &model.last
@@ -129,23 +128,25 @@ impl Events {
             }
         }
         fresh.sort_by_key(|(_, last)| last.sent_at);
+        // When it ended, or at most a picture later: the lines stand in the order of their times.
+        let time = (look.local)(picture.at).format("%H:%M:%S");
         let mut lines = String::new();
         for (model, last) in fresh {
-            let _ = writeln!(lines, "{}", line(model, last));
+            // Writing to a String can't fail.
+            let _ = writeln!(lines, "{time}  {}", line(model, last));
         }
         lines
     }
 }
 
 fn line(model: &ModelStatus, last: &LastHeartbeat) -> String {
-    let time = last.sent_at.format("%H:%M:%S");
     let (name, outcome) = (&model.name, last.outcome.name());
     match (last.total, last.wait, &last.error) {
         (Some(total), Some(wait), _) => {
-            format!("{time}  {name:<10} {outcome:<12} {total:>6.2} s, of which it waited {wait:.2} s")
+            format!("{name:<10} {outcome:<12} {total:>6.2} s, of which it waited {wait:.2} s")
         }
-        (_, _, Some(error)) => format!("{time}  {name:<10} {outcome:<12} {error}"),
-        (_, _, None) => format!("{time}  {name:<10} {outcome}"),
+        (_, _, Some(error)) => format!("{name:<10} {outcome:<12} {error}"),
+        (_, _, None) => format!("{name:<10} {outcome}"),
     }
 }
 
