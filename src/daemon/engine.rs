@@ -15,6 +15,7 @@ use super::configuration::Configuration;
 use super::systemd::Notifier;
 use crate::clock;
 use crate::config;
+use crate::config::value::format_duration;
 use crate::config::value::{ModelName, Token};
 use crate::heartbeat::Outcome;
 use crate::journal::{Entry, What};
@@ -274,7 +275,7 @@ impl Engine {
     fn tick(&mut self) {
         let now = clock::now();
         if let Some(jump) = self.clock_watch.jumped() {
-            tracing::warn!(seconds = jump, "the wall clock was moved; dues and windows are worked out anew");
+            tracing::warn!("the wall clock was moved by {jump:.1} s; dues and windows are worked out anew");
             for slot in self.slots.values_mut() {
                 slot.cursor.dealt = slot.cursor.dealt.min(now);
             }
@@ -327,7 +328,8 @@ impl Engine {
     async fn drain(mut self) -> anyhow::Result<()> {
         let grace = self.settings.shutdown_grace;
         if !self.flights.is_empty() {
-            tracing::info!(in_flight = self.flights.len(), ?grace, "waiting for heartbeats in flight");
+            let count = self.flights.len();
+            tracing::info!("waiting up to {} for {count} in flight", format_duration(grace));
         }
         self.timers.clear();
         self.stopping = true;
@@ -338,10 +340,7 @@ impl Engine {
         };
         if tokio::time::timeout(grace, landings).await.is_err() {
             let names: Vec<&str> = self.aboard.values().map(|(name, _)| name.as_str()).collect();
-            tracing::warn!(
-                models = names.join(", "),
-                "left in flight: a prediction still booting ends by itself"
-            );
+            tracing::warn!("left in flight, to end by themselves: {}", names.join(", "));
             self.flights.abort_all();
         }
         for (name, slot) in &mut self.slots {

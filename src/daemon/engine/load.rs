@@ -70,7 +70,7 @@ impl Engine {
             match model.hours.rezone(&zones) {
                 Ok(hours) => rezoned.hours = hours,
                 Err(error) => {
-                    tracing::warn!(model = model.name.as_str(), "keeps its zone as it was: {error}");
+                    tracing::warn!("{}: keeps its zone as it was: {error}", model.name.as_str());
                     continue;
                 }
             }
@@ -84,10 +84,8 @@ impl Engine {
         }
         self.running.config = Arc::new(config);
         self.running.zones = zones;
-        tracing::info!(
-            tzdata = self.running.zones.describe(),
-            "the time zones have changed; windows are worked out anew"
-        );
+        let version = self.running.zones.describe();
+        tracing::info!("the time zones are now {version}; windows are worked out anew");
         self.look_at_all();
     }
 
