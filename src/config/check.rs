@@ -11,7 +11,7 @@ use super::model::Reader;
 use super::named::NamedHours;
 use super::problem::{Problem, Problems};
 use super::report::{Finding, Report};
-use super::rhythm::{DAY, Rhythm, SHORTEST};
+use super::rhythm::{DAY, Rhythm};
 use super::section::{Section, kind};
 use super::value::TokenSource;
 use super::{Config, Daemon, Loaded, Replicate, folders, reference, sources, syntax};
@@ -176,7 +176,7 @@ fn daemon(section: Option<&Section<'_>>, report: &mut Report<'_>, env: &Env) -> 
         listen: section.text(report, "listen", listen).unwrap_or(Some(LISTEN)),
         retention: section.duration(report, "retention", DAY..=LONGEST_RETENTION).unwrap_or(RETENTION),
         shutdown_grace: section
-            .duration(report, "shutdown_grace", SHORTEST..=Duration::from_hours(1))
+            .duration(report, "shutdown_grace", Duration::ZERO..=Duration::from_hours(1))
             .unwrap_or(SHUTDOWN_GRACE),
     }
 }
