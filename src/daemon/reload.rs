@@ -85,10 +85,9 @@ pub(super) async fn run(
                 Some(request) => request,
                 None => return Ok(()),
             },
-            () = watch.changed() => {
-                watch.until_quiet().await;
-                let now = Fingerprint::of(&path);
-                if now == seen {
+            // Whoever asks meanwhile is not kept waiting, and is told what this change was.
+            () = watch.settled() => {
+                if Fingerprint::of(&path) == seen {
                     continue;
                 }
                 None
@@ -231,6 +230,12 @@ impl Watch {
                 self.folders.remove(&folder);
             }
         }
+    }
+
+    /// Ends once something has changed, and is quiet again.
+    async fn settled(&mut self) {
+        self.changed().await;
+        self.until_quiet().await;
     }
 
     async fn changed(&mut self) {
