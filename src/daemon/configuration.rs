@@ -55,12 +55,14 @@ pub fn equip(loaded: config::Loaded, env: &Env, zones: &Zones) -> Result<Configu
     let config::Loaded { config, warnings } = loaded;
     let mut warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
     let (mut tokens, mut tokenless) = (HashMap::new(), HashMap::new());
+    // Most models share one: it is read once.
+    let mut read = HashMap::new();
     for model in &config.models {
         let Some(source) = model.token_source(&config.replicate) else { continue };
-        match source.read(env) {
+        match read.entry(source).or_insert_with(|| source.read(env)) {
             Ok((token, told)) => {
-                tokens.insert(model.name.clone(), token);
-                warnings.extend(told);
+                tokens.insert(model.name.clone(), token.clone());
+                warnings.append(told);
             }
             Err(error) if model.enabled => {
                 return Err(ConfigurationError::Token {

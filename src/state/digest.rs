@@ -74,12 +74,9 @@ fn spent(known: &Known, model: &Model, heartbeat: &Heartbeat) -> Vec<What> {
     let how = match heartbeat.outcome {
         Outcome::Warm | Outcome::Busy => Spent::Warm,
         Outcome::Cold => Spent::Cold,
-        Outcome::Failed
-        | Outcome::Rejected
-        | Outcome::RateLimited
-        | Outcome::TimedOut
-        | Outcome::Unreachable => Spent::Unknown,
-        Outcome::Skipped => return Vec::new(),
+        Outcome::Failed | Outcome::Rejected | Outcome::TimedOut | Outcome::Unreachable => Spent::Unknown,
+        // These say nothing of the model: the next answer vouches for the stretch, as far as one may.
+        Outcome::RateLimited | Outcome::Skipped => return Vec::new(),
     };
     let reach = (heartbeat.sent_at - delta(model.interval * VOUCHED_INTERVALS)).clamp(mark.min(done), done);
     pieces(model, mark, reach, Spent::Unknown).chain(pieces(model, reach, done, how)).collect()
