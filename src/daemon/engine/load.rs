@@ -5,7 +5,7 @@
 
 use super::slot::Slot;
 use super::{Engine, clock};
-use crate::config::value::ModelName;
+use crate::config::value::{ModelName, Token};
 use crate::config::{Config, Model};
 use crate::daemon::account::Account;
 use crate::daemon::configuration::Configuration;
@@ -198,6 +198,13 @@ impl Engine {
         self.dormant.insert(name, slot.known);
     }
 
+    /// Whether a model of the account has answered since: what refused another one then is over, even
+    /// where that one has not been asked again yet.
+    fn answered_since(&self, token: &Token, at: DateTime<Utc>) -> bool {
+        let mut of_account = self.slots.values().filter(|slot| slot.account.as_ref() == Some(token));
+        of_account.any(|slot| slot.known.answered_at.is_some_and(|answered| answered > at))
+    }
+
     /// An account that was blocked when the process before this one ended still is: one heartbeat
     /// looks again, not one of each model.
     fn restore_blocks(&mut self) {
@@ -206,6 +213,7 @@ impl Engine {
         for slot in self.slots.values() {
             if let (Some(token), Some(block)) = (&slot.account, &slot.known.block)
                 && matches!(block.rejection, Rejection::Token | Rejection::Credit)
+                && !self.answered_since(token, block.at)
             {
                 errors.insert(token.clone(), block.error.clone());
             }
