@@ -136,10 +136,10 @@ fn due_within(
     {
         return start.max(grid::at_or_before(&model.name, interval, now));
     }
-    // Instants in the future are from before the clock was set back: they count as now.
-    let look_again = known.block.as_ref().and_then(|block| look_again(model, block.rejection));
-    if let (Some(block), Some(pause)) = (&known.block, look_again) {
-        return on_grid((block.at.min(now) + delta(pause)).max(cursor.dealt));
+    // Instants in the future are from before the clock was set back: they hold nothing up.
+    let block = known.block.as_ref().filter(|block| block.at <= now);
+    if let Some((at, pause)) = block.and_then(|block| Some((block.at, look_again(model, block.rejection)?))) {
+        return on_grid((at + delta(pause)).max(cursor.dealt));
     }
     on_grid(cursor.dealt.max(backoff_ends(model, known, span, now).unwrap_or(cursor.dealt)))
 }
@@ -157,13 +157,18 @@ fn look_again(model: &Model, rejection: Rejection) -> Option<Duration> {
 /// Until when a model that timed out or could not be reached is left alone; none where it isn't.
 fn backoff_ends(model: &Model, known: &Known, span: &Span, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     // Each lead-in begins anew.
-    let failed = known.failed_dues.iter().filter(|due| span.started_at.is_none_or(|start| **due >= start));
+    let failed = known
+        .failed_dues
+        .iter()
+        .filter(|due| **due <= now && span.started_at.is_none_or(|start| **due >= start));
     let (in_a_row, last) = failed.fold((0_u32, None), |(count, _), due| (count + 1, Some(*due)));
     // A time-out may have taken many intervals: what counts is the last due by its end.
     let ended = known
         .last
         .as_ref()
-        .filter(|last| matches!(last.outcome, Outcome::TimedOut | Outcome::Unreachable))
+        .filter(|last| {
+            last.done_at <= now && matches!(last.outcome, Outcome::TimedOut | Outcome::Unreachable)
+        })
         .map(|last| grid::at_or_before(&model.name, model.interval, last.done_at));
     let last = last?;
     let last = ended.map_or(last, |ended| ended.max(last));
@@ -174,7 +179,7 @@ fn backoff_ends(model: &Model, known: &Known, span: &Span, now: DateTime<Utc>) -
     // not come back together. The first due after it on the grid is the one that is taken.
     let jitter = grid::fraction(&format!("{}#{in_a_row}", model.name.as_str())) / 4.0;
     let wait = pause.mul_f64(1.0 - jitter);
-    Some(last.min(now) + delta(wait) - TimeDelta::milliseconds(1))
+    Some(last + delta(wait) - TimeDelta::milliseconds(1))
 }
 
 #[cfg(test)]

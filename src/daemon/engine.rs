@@ -282,6 +282,7 @@ impl Engine {
                 slot.cursor.dealt = slot.cursor.dealt.min(now);
                 slot.cursor.wanted = slot.cursor.wanted.map(|wanted| wanted.min(now));
             }
+            self.account_anew(now);
             self.look_at_all();
         }
         self.apply_holds();

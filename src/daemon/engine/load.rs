@@ -177,6 +177,15 @@ impl Engine {
         self.record_all(entries.into_iter().chain([tracked(&model, now)]).collect());
     }
 
+    /// After the clock was set back: hours are accounted for from now on, not from when it has come
+    /// to where it was before.
+    pub(super) fn account_anew(&mut self, now: DateTime<Utc>) {
+        let ahead = |slot: &&Slot| slot.known.accounted_to.is_some_and(|to| to > now);
+        let entries: Vec<Entry> =
+            self.slots.values().filter(ahead).map(|slot| tracked(&slot.model, now)).collect();
+        self.record_all(entries);
+    }
+
     /// Forgets what was learned of another reference than the one that is kept warm now.
     fn aim(&mut self, model: &Arc<Model>, now: DateTime<Utc>) {
         let at = format!("{} {}", model.target.kind(), model.target);
