@@ -20,7 +20,7 @@ use crate::config::value::{ModelName, Token};
 use crate::heartbeat::Outcome;
 use crate::journal::{Entry, What};
 use crate::provider::http::Client;
-use crate::schedule::{self, grid};
+use crate::schedule::grid;
 use crate::state::{Known, delta, digest};
 use crate::store::{Store, StoreError};
 use chrono::{DateTime, Utc};
@@ -115,6 +115,8 @@ impl Engine {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
+                // Before what may never cease to come: once a second, it delays nothing.
+                _ = tick.tick() => self.tick(),
                 Some(expired) = self.timers.next() => {
                     let name = expired.into_inner();
                     if let Some(slot) = self.slots.get_mut(&name) {
@@ -125,7 +127,6 @@ impl Engine {
                 Some(landed) = self.flights.join_next_with_id() => self.landed(landed),
                 Some(_) = self.chores.join_next() => {}
                 Some(command) = commands.recv() => self.obey(command),
-                _ = tick.tick() => self.tick(),
             }
         }
         self.drain().await
@@ -222,8 +223,10 @@ impl Engine {
                 let looks = looks.as_ref() == Some(name);
                 if slot.held != held || looks {
                     if slot.held.is_some() && held.is_none() {
-                        slot.cursor.wanted =
-                            if looks { Some(now) } else { schedule::want(&slot.model, &slot.known, now) };
+                        slot.want(now);
+                        if looks && slot.flight.is_none() {
+                            slot.cursor.wanted = Some(now);
+                        }
                     }
                     slot.held = held;
                     changed.push(name.clone());
@@ -238,7 +241,7 @@ impl Engine {
     /// Notes that a heartbeat is wanted at once, where that is due at all.
     fn want(&mut self, name: &ModelName, now: DateTime<Utc>) {
         if let Some(slot) = self.slots.get_mut(name) {
-            slot.cursor.wanted = schedule::want(&slot.model, &slot.known, now);
+            slot.want(now);
         }
     }
 
@@ -278,7 +281,9 @@ impl Engine {
             tracing::warn!("the wall clock was moved by {jump:.1} s; dues and windows are worked out anew");
             for slot in self.slots.values_mut() {
                 slot.cursor.dealt = slot.cursor.dealt.min(now);
+                slot.cursor.wanted = slot.cursor.wanted.map(|wanted| wanted.min(now));
             }
+            self.account_anew(now);
             self.look_at_all();
         }
         self.apply_holds();

@@ -5,7 +5,7 @@
 
 use super::slot::Slot;
 use super::{Engine, clock};
-use crate::config::value::ModelName;
+use crate::config::value::{ModelName, Token};
 use crate::config::{Config, Model};
 use crate::daemon::account::Account;
 use crate::daemon::configuration::Configuration;
@@ -175,6 +175,15 @@ impl Engine {
         self.record_all(entries.into_iter().chain([tracked(&model, now)]).collect());
     }
 
+    /// After the clock was set back: hours are accounted for from now on, not from when it has come
+    /// to where it was before.
+    pub(super) fn account_anew(&mut self, now: DateTime<Utc>) {
+        let ahead = |slot: &&Slot| slot.known.accounted_to.is_some_and(|to| to > now);
+        let entries: Vec<Entry> =
+            self.slots.values().filter(ahead).map(|slot| tracked(&slot.model, now)).collect();
+        self.record_all(entries);
+    }
+
     /// Forgets what was learned of another reference than the one that is kept warm now.
     fn aim(&mut self, model: &Arc<Model>, now: DateTime<Utc>) {
         let at = format!("{} {}", model.target.kind(), model.target);
@@ -196,6 +205,13 @@ impl Engine {
         self.dormant.insert(name, slot.known);
     }
 
+    /// Whether a model of the account has answered since: what refused another one then is over, even
+    /// where that one has not been asked again yet.
+    fn answered_since(&self, token: &Token, at: DateTime<Utc>) -> bool {
+        let mut of_account = self.slots.values().filter(|slot| slot.account.as_ref() == Some(token));
+        of_account.any(|slot| slot.known.answered_at.is_some_and(|answered| answered > at))
+    }
+
     /// An account that was blocked when the process before this one ended still is: one heartbeat
     /// looks again, not one of each model.
     fn restore_blocks(&mut self) {
@@ -204,6 +220,7 @@ impl Engine {
         for slot in self.slots.values() {
             if let (Some(token), Some(block)) = (&slot.account, &slot.known.block)
                 && matches!(block.rejection, Rejection::Token | Rejection::Credit)
+                && !self.answered_since(token, block.at)
             {
                 errors.insert(token.clone(), block.error.clone());
             }
