@@ -7,6 +7,7 @@
 pub mod grid;
 
 use crate::config::Model;
+use crate::heartbeat::Rejection;
 use crate::state::{Known, Live, delta};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::time::Duration;
@@ -19,6 +20,9 @@ const LONGEST_BACKOFF_COG: Duration = Duration::from_secs(30);
 
 /// A model whose name or input was rejected (404, 422) is looked at again this often.
 const LOOK_AGAIN: Duration = Duration::from_hours(1);
+
+/// One whose token or credit was refused (401, 402): this often, as an account's models are.
+const LOOK_AGAIN_AT_ACCOUNT: Duration = Duration::from_mins(15);
 
 /// What the schedule remembers of one model within the process.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -59,10 +63,11 @@ pub fn plan(model: &Model, known: &Known, live: &Live, cursor: &Cursor, now: Dat
         pause_ends.filter(|until| Span::around(model, lead, *until).active)
     } else if span.active {
         let due = due_within(model, known, cursor, &span, now);
-        // A due at or after the end of the span belongs to the next lead-in.
-        match (due, span.ends_at) {
-            (due, Some(end)) if due >= end => span.next_start,
-            (due, _) => Some(due),
+        match span.ends_at {
+            // A due at or after the end of the span belongs to the next lead-in; where that begins
+            // before the end, as in a short break, there is no gap, and the grid goes on.
+            Some(end) if due >= end => span.next_start.map(|start| if start > end { start } else { due }),
+            Some(_) | None => Some(due),
         }
     } else {
         span.next_start
@@ -133,7 +138,11 @@ fn due_within(
     }
     // Instants in the future are from before the clock was set back: they count as now.
     if let Some(block) = &known.block {
-        return on_grid((block.at.min(now) + delta(LOOK_AGAIN)).max(cursor.dealt));
+        let pause = match block.rejection {
+            Rejection::Token | Rejection::Credit => LOOK_AGAIN_AT_ACCOUNT,
+            Rejection::Model | Rejection::Input => LOOK_AGAIN,
+        };
+        return on_grid((block.at.min(now) + delta(pause)).max(cursor.dealt));
     }
     on_grid(cursor.dealt.max(backoff_ends(model, known, span, now).unwrap_or(cursor.dealt)))
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::{ColdAfter, Lead, Probe, Target};
-use crate::heartbeat::{Evidence, Heartbeat, Outcome, Rejection};
+use crate::heartbeat::{Evidence, Heartbeat, Outcome};
 use crate::hours::grammar::Open;
 use crate::hours::zone::Zones;
 use crate::hours::{ActiveHours, Part};
@@ -44,6 +44,7 @@ struct Life {
     now: DateTime<Utc>,
     latency: TimeDelta,
     outcome: Outcome,
+    rejection: Rejection,
     /// Due, and sent.
     sent: Vec<(DateTime<Utc>, DateTime<Utc>)>,
 }
@@ -53,7 +54,8 @@ impl Life {
         let known = Known::default();
         let cursor = Cursor { dealt: now, wanted: want(&model, &known, now) };
         let latency = TimeDelta::milliseconds(400);
-        Self { model, known, cursor, now, latency, outcome: Outcome::Warm, sent: Vec::new() }
+        let (outcome, rejection) = (Outcome::Warm, Rejection::Input);
+        Self { model, known, cursor, now, latency, outcome, rejection, sent: Vec::new() }
     }
 
     fn plan(&self) -> Plan {
@@ -96,7 +98,7 @@ impl Life {
             wait: None,
             predict: None,
             error: None,
-            rejection: (self.outcome == Outcome::Rejected).then_some(Rejection::Input),
+            rejection: (self.outcome == Outcome::Rejected).then_some(self.rejection),
         };
         let what = What::Heartbeat { heartbeat, in_hours: true };
         self.known.apply(&Entry { model: self.model.name.clone(), at: done_at, what });
@@ -168,6 +170,17 @@ fn the_lead_follows_the_longest_boot_between_a_minute_and_a_quarter_of_an_hour()
         let what = What::Boot { took: Some(Duration::from_secs(boot_s)) };
         life.known.apply(&Entry { model: life.model.name.clone(), at: life.now, what });
         assert_eq!(life.plan().due, Some(at("20T08:00:00") - TimeDelta::seconds(lead_s)));
+    }
+}
+
+#[test]
+fn a_break_shorter_than_the_lead_is_kept_warm_through_at_the_same_pace() {
+    let mut life = Life::start(model("llama", &["08:00-12:00", "12:01-20:00"], 30), at("20T03:00:00"));
+    let what = What::Boot { took: Some(Duration::from_secs(100)) };
+    life.known.apply(&Entry { model: life.model.name.clone(), at: life.now, what });
+    life.until(at("20T13:00:00"));
+    for pair in life.dues()[1..].windows(2) {
+        assert_eq!(pair[1] - pair[0], TimeDelta::seconds(30), "{pair:?}");
     }
 }
 
@@ -256,6 +269,14 @@ fn a_rejected_model_is_looked_at_again_by_the_hour() {
     life.until(at("20T18:00:00"));
     assert!((6..=7).contains(&life.sent.len()), "{:?}", life.dues());
     assert!(want(&life.model, &life.known, life.now).is_some(), "and at once where it is asked for");
+}
+
+#[test]
+fn a_refused_token_is_tried_again_every_quarter_of_an_hour() {
+    let mut life = Life::start(model("llama", &["always"], 30), at("20T12:00:00"));
+    (life.outcome, life.rejection) = (Outcome::Rejected, Rejection::Token);
+    life.until(at("20T14:00:00"));
+    assert!((8..=9).contains(&life.sent.len()), "{:?}", life.dues());
 }
 
 #[test]
