@@ -12,13 +12,20 @@ use std::time::Duration;
 /// How many intervals a single answer vouches for at most, as the state `warm` has it.
 const VOUCHED_INTERVALS: u32 = 2;
 
-/// What one finished heartbeat adds to the journal, in order; the first entry is the heartbeat.
-pub fn digest(known: &Known, order: &Order, due_at: DateTime<Utc>, seen: &Observation) -> Vec<Entry> {
-    let model = &*order.model;
+/// What one finished heartbeat adds to the journal, in order; the first entry is the heartbeat. The
+/// `model` as it is now, not as it was when the heartbeat was ordered, tells which hours are spent:
+/// they may have been edited meanwhile, and are accounted for up to that edit.
+pub fn digest(
+    known: &Known,
+    model: &Model,
+    order: &Order,
+    due_at: DateTime<Utc>,
+    seen: &Observation,
+) -> Vec<Entry> {
     let heartbeat = classify::judge(order, due_at, seen);
-    let in_hours = model.hours.at(heartbeat.sent_at).open;
+    let in_hours = order.model.hours.at(heartbeat.sent_at).open;
     let mut entries = vec![What::Heartbeat { heartbeat: heartbeat.clone(), in_hours }];
-    entries.extend(boot(known, &heartbeat, seen, model.timeout));
+    entries.extend(boot(known, &heartbeat, seen, order.model.timeout));
     if let Some(setup) = seen.signs.setup {
         // Repeated only when there is something new in it: the journal is not a log.
         if known.setups.back() != Some(&setup.started_at) {
@@ -54,9 +61,10 @@ fn boot(known: &Known, heartbeat: &Heartbeat, seen: &Observation, timeout: Durat
         if heartbeat.outcome == Outcome::Cold || (unknown && seen.signs.met_starting) {
             return Some(What::Boot { took: own.or(seen.signs.held) });
         }
-        // One that this heartbeat did not wait for itself: it happened since the last contact. A
-        // setup older than that is another replica behind the address, met for the first time.
-        let contact = known.last.as_ref().map(|last| last.sent_at);
+        // One that this heartbeat did not wait for itself: it happened since the last answer (or,
+        // before any, the last attempt: one that was refused meanwhile proves nothing). A setup
+        // older than that is another replica behind the address, met for the first time.
+        let contact = known.answered_at.or(known.last.as_ref().map(|last| last.sent_at));
         let since = contact.is_some_and(|contact| setup.started_at > contact);
         return (unknown && since).then_some(What::Boot { took: own });
     }
