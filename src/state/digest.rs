@@ -45,12 +45,24 @@ pub fn not_sent(model: &Model, outcome: Outcome, due: DateTime<Utc>, now: DateTi
 }
 
 /// How active hours were spent from where they are accounted for up to `now`, when no answer
-/// vouches for them: before the hours themselves change.
+/// vouches for them.
 pub fn unvouched(known: &Known, model: &Model, now: DateTime<Utc>) -> Vec<Entry> {
     let Some(mark) = known.accounted_to else { return Vec::new() };
     pieces(model, mark, now, Spent::Unknown)
         .map(|what| Entry { model: model.name.clone(), at: now, what })
         .collect()
+}
+
+/// From `now` on hours are accounted for anew. None where they are up to a later instant, from
+/// before the clock was set back: no second is counted twice.
+pub fn tracked(known: &Known, model: &Model, now: DateTime<Utc>) -> Option<Entry> {
+    let is_ahead = known.accounted_to.is_some_and(|mark| mark > now);
+    (!is_ahead).then(|| Entry { model: model.name.clone(), at: now, what: What::Tracked })
+}
+
+/// Both: up to `now` by these hours, before they change.
+pub fn accounted(known: &Known, model: &Model, now: DateTime<Utc>) -> Vec<Entry> {
+    unvouched(known, model, now).into_iter().chain(tracked(known, model, now)).collect()
 }
 
 /// The boot that this heartbeat shows, if any, with its duration where one is known.

@@ -1,6 +1,6 @@
 //! What a heartbeat adds to the journal, and what the journal makes of a model. All on a fake clock.
 
-use super::digest::{digest, unvouched};
+use super::digest::{accounted, digest, unvouched};
 use super::standing::standing;
 use super::*;
 use crate::classify::threshold::START;
@@ -163,6 +163,21 @@ fn only_active_hours_are_accounted_for() {
     assert!((all - 60.0).abs() < 0.01, "{all}");
     let rest = unvouched(&story.known, &story.model, at(600.0));
     assert!(rest.is_empty(), "{rest:?}");
+}
+
+#[test]
+fn a_clock_that_is_set_back_and_forth_counts_no_second_twice() {
+    let mut story = Story::begin(model(&["always"], 30), at(0.0));
+    for beat in 0..40 {
+        story.queued(f64::from(beat) * 30.0, 0.1);
+    }
+    // A restart whose clock is an hour behind, heartbeats by that clock, and its correction.
+    let early = accounted(&story.known, &story.model, at(-3600.0));
+    story.take(early);
+    story.queued(-3570.0, 0.1);
+    story.queued(1200.0, 0.1);
+    let all = story.spent(Spent::Warm) + story.spent(Spent::Unknown);
+    assert!((all - 1200.2).abs() < 0.01, "{all}");
 }
 
 #[test]
