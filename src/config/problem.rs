@@ -75,7 +75,7 @@ impl Problem {
 
     /// The same place, with something else to say of it.
     pub(super) fn saying(&self, severity: Severity, message: String) -> Self {
-        let mut told = Self { severity, message, ..self.clone() };
+        let mut told = Self { message, severity, ..self.clone() };
         if let Some(drawing) = &mut told.drawing {
             drawing.title.clone_from(&told.message);
         }

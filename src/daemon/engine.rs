@@ -10,7 +10,7 @@ mod load;
 mod slot;
 
 use super::account::{Account, Demand};
-use super::command::{Command, Refusal};
+use super::command::Command;
 use super::configuration::Configuration;
 use super::systemd::Notifier;
 use crate::clock;
@@ -174,7 +174,10 @@ impl Engine {
         let Some(slot) = self.slots.get_mut(name) else { return Dealt::Done };
         if slot.flight.is_some() {
             slot.cursor.dealt = now;
-            slot.cursor.wanted = None;
+            if slot.cursor.wanted.take().is_some() {
+                // Wanted at once, not due: the one in flight is as good.
+                return Dealt::Done;
+            }
             let why = "the one before it was still in flight";
             let entry = digest::not_sent(&slot.model, Outcome::Skipped, due, now, why);
             self.record(entry);
@@ -283,7 +286,6 @@ impl Engine {
                 slot.cursor.dealt = slot.cursor.dealt.min(now);
                 slot.cursor.wanted = slot.cursor.wanted.map(|wanted| wanted.min(now));
             }
-            self.account_anew(now);
             self.look_at_all();
         }
         self.apply_holds();
@@ -348,10 +350,8 @@ impl Engine {
             tracing::warn!("left in flight, to end by themselves: {}", names.join(", "));
             self.flights.abort_all();
         }
-        for (name, slot) in &mut self.slots {
-            for waiter in slot.take_waiters() {
-                let _ = waiter.send(Err(Refusal::GivenUp(name.as_str().to_owned())));
-            }
+        for slot in self.slots.values_mut() {
+            slot.flight = None;
         }
         while self.chores.join_next().await.is_some() {}
         Ok(self.checkpoint().await?)
