@@ -15,7 +15,7 @@ use crate::sandbox::demo;
 use crate::status::assemble::assemble;
 use crate::status::{LastHeartbeat, ModelStatus, Snapshot};
 use anyhow::Context;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{ErrorKind, IsTerminal, Write};
@@ -127,16 +127,20 @@ impl Events {
                 fresh.push((model, last));
             }
         }
-        fresh.sort_by_key(|(_, last)| last.sent_at);
-        // When it ended, or at most a picture later: the lines stand in the order of their times.
-        let time = (look.local)(picture.at).format("%H:%M:%S");
+        fresh.sort_by_key(|(_, last)| done_at(last));
         let mut lines = String::new();
         for (model, last) in fresh {
             // Writing to a String can't fail.
+            let time = (look.local)(done_at(last)).format("%H:%M:%S");
             let _ = writeln!(lines, "{time}  {}", line(model, last));
         }
         lines
     }
+}
+
+/// When a heartbeat's answer had come.
+fn done_at(last: &LastHeartbeat) -> DateTime<Utc> {
+    last.sent_at + TimeDelta::milliseconds((last.total.unwrap_or_default() * 1000.0) as i64)
 }
 
 fn line(model: &ModelStatus, last: &LastHeartbeat) -> String {
