@@ -191,6 +191,7 @@ async fn pause(
         None => None,
     };
     let until = api.engine.ask(|reply| Command::Pause(name.clone(), length, reply)).await??;
+    saved(&api).await;
     Ok(Json(json!({
         "version": status::VERSION,
         "model": name,
@@ -198,8 +199,16 @@ async fn pause(
     })))
 }
 
+/// What a person has decided is on the disk before it is answered: it outlives any end after that.
+async fn saved(api: &Api) {
+    if let Err(error) = api.store.flush().await {
+        tracing::warn!("it holds, but only until warmd ends: {error}");
+    }
+}
+
 async fn resume(State(api): State<Api>, Path(name): Path<String>) -> Result<Json<Value>, Problem> {
     api.engine.ask(|reply| Command::Resume(name.clone(), reply)).await??;
+    saved(&api).await;
     Ok(Json(json!({ "version": status::VERSION, "model": name })))
 }
 
