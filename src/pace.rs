@@ -228,7 +228,9 @@ mod tests {
             let held = held(&[2.0; 6], pace.limit(now));
             let due = |model: &usize| half_second % 60 == 10 * *model as u32 && !held[*model];
             let ready: Vec<usize> = (0..6).filter(due).filter(|_| pace.ready_at(now) <= now).collect();
-            ready.iter().for_each(|_| pace.send(now));
+            for _ in &ready {
+                pace.send(now);
+            }
             for model in ready {
                 let refused = level < 1.0;
                 level -= if refused { 0.0 } else { 1.0 };
