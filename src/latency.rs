@@ -6,7 +6,6 @@
 //! At rest a distribution is bytes (some 60 B, and 1 to 2 B a bucket hit); the 13 KB of open
 //! buckets live only inside a method. Refuses bytes that it didn't write.
 
-use crate::status::{BootStatus, Percentiles};
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2Serializer};
 use serde::{Deserialize, Serialize};
@@ -25,6 +24,38 @@ const FRESH: usize = 1024;
 const HEADER: usize = 40;
 /// V2's cookie, uncompressed.
 const COOKIE: u32 = 0x1c84_9313;
+
+/// A distribution, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Percentiles {
+    /// How many.
+    pub count: u64,
+    /// The shortest.
+    pub min: f64,
+    /// The median.
+    pub p50: f64,
+    /// Nine in ten took no longer.
+    pub p90: f64,
+    /// Ninety-nine in a hundred took no longer.
+    pub p99: f64,
+    /// The longest.
+    pub max: f64,
+    /// The arithmetic mean.
+    pub mean: f64,
+}
+
+/// Boots, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct BootStatus {
+    /// How many were seen.
+    pub count: u64,
+    /// The median; null where no boot's duration is known.
+    pub p50: Option<f64>,
+    /// Nine in ten took no longer.
+    pub p90: Option<f64>,
+    /// The longest.
+    pub max: Option<f64>,
+}
 
 /// Bytes that are no distribution, or not one of these bounds.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]

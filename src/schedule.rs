@@ -63,11 +63,11 @@ pub fn plan(model: &Model, known: &Known, live: &Live, cursor: &Cursor, now: Dat
         pause_ends.filter(|until| Span::around(model, lead, *until).active)
     } else if span.active {
         let due = due_within(model, known, cursor, &span, now);
-        // A due at or after the end of the span belongs to the next lead-in, which may have begun
-        // by then: hours that are closed for less than the lead are never left cold.
-        match (due, span.ends_at) {
-            (due, Some(end)) if due >= end => span.next_start.map(|start| start.max(due)),
-            (due, _) => Some(due),
+        match span.ends_at {
+            // A due at or after the end of the span belongs to the next lead-in; where that begins
+            // before the end, as in a short break, there is no gap, and the grid goes on.
+            Some(end) if due >= end => span.next_start.map(|start| if start > end { start } else { due }),
+            Some(_) | None => Some(due),
         }
     } else {
         span.next_start

@@ -9,6 +9,7 @@ mod notes;
 
 use crate::heartbeat::{Evidence, Heartbeat, Outcome};
 pub use crate::journal::State;
+pub use crate::latency::{BootStatus, Percentiles};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -158,38 +159,6 @@ pub struct Latencies {
     pub warm: Option<Percentiles>,
     /// Of cold ones.
     pub cold: Option<Percentiles>,
-}
-
-/// A distribution, in seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Percentiles {
-    /// How many.
-    pub count: u64,
-    /// The shortest.
-    pub min: f64,
-    /// The median.
-    pub p50: f64,
-    /// Nine in ten took no longer.
-    pub p90: f64,
-    /// Ninety-nine in a hundred took no longer.
-    pub p99: f64,
-    /// The longest.
-    pub max: f64,
-    /// The arithmetic mean.
-    pub mean: f64,
-}
-
-/// Boots, in seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct BootStatus {
-    /// How many were seen.
-    pub count: u64,
-    /// The median; null where no boot's duration is known.
-    pub p50: Option<f64>,
-    /// Nine in ten took no longer.
-    pub p90: Option<f64>,
-    /// The longest.
-    pub max: Option<f64>,
 }
 
 impl From<&Heartbeat> for LastHeartbeat {

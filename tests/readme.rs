@@ -139,3 +139,18 @@ fn its_exit_codes_are_those_that_come() {
         assert!(told.contains(&code.to_string().as_str()), "the README does not tell of {code}");
     }
 }
+
+#[test]
+fn its_status_has_the_columns_of_a_status() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let demo = Command::new(env!("CARGO_BIN_EXE_warmd"))
+        .args(["--demo", "--for", "3s"])
+        .env("TMPDIR", folder.path())
+        .output()
+        .expect("warmd was built");
+    let shown = text(&demo);
+    let heading = shown.lines().find(|line| line.starts_with("MODEL ")).unwrap_or_else(|| panic!("{shown}"));
+    let columns = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let told = README.lines().find(|line| line.starts_with("MODEL ")).map(columns);
+    assert_eq!(told, Some(columns(heading)), "the README shows another table");
+}

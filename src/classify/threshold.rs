@@ -4,6 +4,9 @@
 //! by model and are not told by the provider. The boundary starts at 2.5 s and moves only on
 //! evidence: a stretch of the logarithmic scale that is nearly empty, with enough waits on both
 //! sides of it. A handful of stray waits inside the stretch, or a heap too small, move nothing.
+//!
+//! While nothing but one heap of long waits was seen, the boundary keeps an octave under it: a model
+//! that is cold each time has boots on both sides of 2.5 s, and none of them is a warm answer.
 
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -37,22 +40,26 @@ const STRAY_SHARE: u32 = 10;
 /// A bin that reaches this count halves all of them, so that a change of the model shows in time.
 const FULL: u32 = 4_096;
 
-/// How many waits make a lone heap that the boundary must not cut.
-const ENOUGH_ALONE: u32 = 6;
+/// How many waits make a lone heap: its boots must not be taken for warm answers for long.
+const ENOUGH_ALONE: u32 = 2;
 
 /// A lone heap spans at most this much: two octaves.
 const HEAP_BINS: usize = 16;
 
 /// What was learned of a model's waits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Threshold {
     boundary: Duration,
+    /// Whether the boundary lies between two heaps that were seen: it stays then, until it is
+    /// learned better.
+    between: bool,
     bins: Vec<u32>,
 }
 
 impl Default for Threshold {
     fn default() -> Self {
-        Self { boundary: START, bins: Vec::new() }
+        Self { boundary: START, between: false, bins: Vec::new() }
     }
 }
 
@@ -74,8 +81,12 @@ impl Threshold {
                 *count /= 2;
             }
         }
-        if let Some(edge) = self.widest_gap().or_else(|| self.below_lone_heap()) {
-            self.boundary = Duration::from_secs_f64(edge.max(FLOOR.as_secs_f64()));
+        if let Some(middle) = self.widest_gap() {
+            self.boundary = Duration::from_secs_f64(middle).max(FLOOR);
+            self.between = true;
+        } else if !self.between {
+            let below = self.below_lone_heap().map_or(START, Duration::from_secs_f64);
+            self.boundary = below.clamp(FLOOR, START);
         }
     }
 
@@ -105,19 +116,17 @@ impl Threshold {
         best.map(|(from, to)| edge_of(f64::midpoint(from as f64, to as f64)))
     }
 
-    /// A heap that the boundary cuts, most of it beyond, with nothing under it: a model that is
-    /// always cold, with boots on both sides of the boundary. The edge under it, in seconds.
+    /// A heap of its own, at least half of it beyond the start, with nothing under it: a model that is always
+    /// cold, whose shorter boots may lie on the wrong side of the start. Half its shortest wait, in
+    /// seconds: two heaps are an octave apart.
     fn below_lone_heap(&self) -> Option<f64> {
         let total: u32 = self.bins.iter().sum();
         let stray = total / STRAY_SHARE;
         let first = rank(self.bins.iter(), stray)?;
         let last = self.bins.len() - 1 - rank(self.bins.iter().rev(), stray)?;
-        let cut = bin_of(self.boundary);
-        let beyond: u32 = self.bins.iter().skip(cut).sum();
-        let lone = total >= ENOUGH_ALONE && last - first <= HEAP_BINS && first >= GAP_BINS;
-        let cuts_it = first <= cut && cut <= last && beyond * 2 > total;
-        // Half the least gap under the heap is left as room for its shorter waits to come.
-        (lone && cuts_it).then(|| edge_of((first - GAP_BINS / 2) as f64))
+        let beyond: u32 = self.bins.iter().skip(bin_of(START)).sum();
+        let lone = total >= ENOUGH_ALONE && last - first <= HEAP_BINS && beyond * 2 >= total;
+        lone.then(|| edge_of(first as f64) / 2.0)
     }
 }
 
@@ -193,8 +202,17 @@ mod tests {
 
     #[test]
     fn an_always_cold_model_is_not_cut_in_two() {
-        let boundary = learned(spread(30, 2.0, 5.0));
-        assert!(boundary < 2.0, "{boundary}");
+        for boots in [2, 5, 30, 300] {
+            let boundary = learned(spread(boots, 2.0, 5.0));
+            assert!((0.9..2.0).contains(&boundary), "{boots}: {boundary}");
+        }
+    }
+
+    #[test]
+    fn warm_answers_after_a_first_boot_or_two_put_it_back() {
+        assert_eq!(learned([3.5]), 2.5);
+        assert_eq!(learned([3.5, 3.2, 0.1, 0.2]), 2.5);
+        assert!(learned([3.5, 3.2]) > 1.5, "waits of a slow queue are still told from boots");
     }
 
     #[test]

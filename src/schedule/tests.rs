@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::{ColdAfter, Lead, Probe, Target};
-use crate::heartbeat::{Evidence, Heartbeat, Outcome, Rejection};
+use crate::heartbeat::{Evidence, Heartbeat, Outcome};
 use crate::hours::grammar::Open;
 use crate::hours::zone::Zones;
 use crate::hours::{ActiveHours, Part};
@@ -55,16 +55,8 @@ impl Life {
         let known = Known::default();
         let cursor = Cursor { dealt: now, wanted: want(&model, &known, now) };
         let latency = TimeDelta::milliseconds(400);
-        Self {
-            model,
-            known,
-            cursor,
-            now,
-            latency,
-            outcome: Outcome::Warm,
-            rejection: Rejection::Input,
-            sent: Vec::new(),
-        }
+        let (outcome, rejection) = (Outcome::Warm, Rejection::Input);
+        Self { model, known, cursor, now, latency, outcome, rejection, sent: Vec::new() }
     }
 
     fn plan(&self) -> Plan {
@@ -179,6 +171,17 @@ fn the_lead_follows_the_longest_boot_between_a_minute_and_a_quarter_of_an_hour()
         let what = What::Boot { took: Some(Duration::from_secs(boot_s)) };
         life.known.apply(&Entry { model: life.model.name.clone(), at: life.now, what });
         assert_eq!(life.plan().due, Some(at("20T08:00:00") - TimeDelta::seconds(lead_s)));
+    }
+}
+
+#[test]
+fn a_break_shorter_than_the_lead_is_kept_warm_through_at_the_same_pace() {
+    let mut life = Life::start(model("llama", &["08:00-12:00", "12:01-20:00"], 30), at("20T03:00:00"));
+    let what = What::Boot { took: Some(Duration::from_secs(100)) };
+    life.known.apply(&Entry { model: life.model.name.clone(), at: life.now, what });
+    life.until(at("20T13:00:00"));
+    for pair in life.dues()[1..].windows(2) {
+        assert_eq!(pair[1] - pair[0], TimeDelta::seconds(30), "{pair:?}");
     }
 }
 

@@ -12,13 +12,20 @@ use std::time::Duration;
 /// How many intervals a single answer vouches for at most, as the state `warm` has it.
 const VOUCHED_INTERVALS: u32 = 2;
 
-/// What one finished heartbeat adds to the journal, in order; the first entry is the heartbeat.
-pub fn digest(known: &Known, order: &Order, due_at: DateTime<Utc>, seen: &Observation) -> Vec<Entry> {
-    let model = &*order.model;
+/// What one finished heartbeat adds to the journal, in order; the first entry is the heartbeat. The
+/// `model` as it is now, not as it was when the heartbeat was ordered, tells which hours are spent:
+/// they may have been edited meanwhile, and are accounted for up to that edit.
+pub fn digest(
+    known: &Known,
+    model: &Model,
+    order: &Order,
+    due_at: DateTime<Utc>,
+    seen: &Observation,
+) -> Vec<Entry> {
     let heartbeat = classify::judge(order, due_at, seen);
-    let in_hours = model.hours.at(heartbeat.sent_at).open;
+    let in_hours = order.model.hours.at(heartbeat.sent_at).open;
     let mut entries = vec![What::Heartbeat { heartbeat: heartbeat.clone(), in_hours }];
-    entries.extend(boot(known, &heartbeat, seen, model.timeout));
+    entries.extend(boot(known, &heartbeat, seen, order.model.timeout));
     if let Some(setup) = seen.signs.setup {
         // Repeated only when there is something new in it: the journal is not a log.
         if known.setups.back() != Some(&setup.started_at) {
@@ -38,12 +45,24 @@ pub fn not_sent(model: &Model, outcome: Outcome, due: DateTime<Utc>, now: DateTi
 }
 
 /// How active hours were spent from where they are accounted for up to `now`, when no answer
-/// vouches for them: before the hours themselves change.
+/// vouches for them.
 pub fn unvouched(known: &Known, model: &Model, now: DateTime<Utc>) -> Vec<Entry> {
     let Some(mark) = known.accounted_to else { return Vec::new() };
     pieces(model, mark, now, Spent::Unknown)
         .map(|what| Entry { model: model.name.clone(), at: now, what })
         .collect()
+}
+
+/// From `now` on hours are accounted for anew. None where they are up to a later instant, from
+/// before the clock was set back: no second is counted twice.
+pub fn tracked(known: &Known, model: &Model, now: DateTime<Utc>) -> Option<Entry> {
+    let is_ahead = known.accounted_to.is_some_and(|mark| mark > now);
+    (!is_ahead).then(|| Entry { model: model.name.clone(), at: now, what: What::Tracked })
+}
+
+/// Both: up to `now` by these hours, before they change.
+pub fn accounted(known: &Known, model: &Model, now: DateTime<Utc>) -> Vec<Entry> {
+    unvouched(known, model, now).into_iter().chain(tracked(known, model, now)).collect()
 }
 
 /// The boot that this heartbeat shows, if any, with its duration where one is known.
@@ -75,12 +94,9 @@ fn spent(known: &Known, model: &Model, heartbeat: &Heartbeat) -> Vec<What> {
     let how = match heartbeat.outcome {
         Outcome::Warm | Outcome::Busy => Spent::Warm,
         Outcome::Cold => Spent::Cold,
-        Outcome::Failed
-        | Outcome::Rejected
-        | Outcome::RateLimited
-        | Outcome::TimedOut
-        | Outcome::Unreachable => Spent::Unknown,
-        Outcome::Skipped => return Vec::new(),
+        Outcome::Failed | Outcome::Rejected | Outcome::TimedOut | Outcome::Unreachable => Spent::Unknown,
+        // These say nothing of the model: the next answer vouches for the stretch, as far as one may.
+        Outcome::RateLimited | Outcome::Skipped => return Vec::new(),
     };
     let reach = (heartbeat.sent_at - delta(model.interval * VOUCHED_INTERVALS)).clamp(mark.min(done), done);
     pieces(model, mark, reach, Spent::Unknown).chain(pieces(model, reach, done, how)).collect()

@@ -99,7 +99,7 @@ impl Api {
     pub(super) async fn cancel(&self, id: &PredictionId, deadline: Instant) {
         let path = ["predictions", id.as_str(), "cancel"];
         if let Err(error) = self.send(Method::POST, &path, Vec::new(), None, deadline).await {
-            tracing::debug!(%error, "a prediction could not be cancelled; its Cancel-After will");
+            tracing::debug!("a prediction could not be cancelled, its Cancel-After will: {error}");
         }
     }
 
