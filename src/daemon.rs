@@ -29,12 +29,16 @@ use engine::Engine;
 use reload::Reloader;
 use signals::Signals;
 use std::collections::HashMap;
+use std::future::IntoFuture;
 use std::sync::Arc;
 use std::time::Duration;
 use systemd::Notifier;
 use tasks::Tasks;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+/// What answers may take that were worked out when the engine ended.
+const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
 /// What comes after the grace for heartbeats in flight: the last flush.
 const LAST_FLUSH: Duration = Duration::from_secs(10);
@@ -93,11 +97,11 @@ impl Daemon {
         let api = Api { engine: engine.clone(), store: store.clone(), reloader: reloader.clone() };
         let stopped = stop.clone().cancelled_owned();
         let socket = axum::serve(listener, api::everything(api.clone())).with_graceful_shutdown(stopped);
-        tasks.start("socket", async { Ok(socket.await?) });
+        tasks.start("socket", serve(socket.into_future(), engine.clone()));
         if let Some(tcp) = tcp {
             let stopped = stop.clone().cancelled_owned();
             let page = axum::serve(tcp, api::reads(api)).with_graceful_shutdown(stopped);
-            tasks.start("listen", async { Ok(page.await?) });
+            tasks.start("listen", serve(page.into_future(), engine.clone()));
         }
         tasks.start("reload", reload::run(path, env, engine.clone(), requests, stop.clone()));
         tasks.start("calendar", calendar::run(engine.clone(), zones, stop.clone()));
@@ -128,6 +132,19 @@ impl Daemon {
             Some((name, Ok(()))) if !stopped => anyhow::bail!("the task `{name}` ended before its time"),
             Some(_) | None => Ok(()),
         }
+    }
+}
+
+/// Serves until it is told to stop, and those who were being served have their answers; whoever has
+/// not asked to the end by the time that the engine is gone does not hold up the process.
+async fn serve(served: impl Future<Output = std::io::Result<()>>, engine: Handle) -> anyhow::Result<()> {
+    let cut = async {
+        engine.ended().await;
+        tokio::time::sleep(LAST_ANSWERS).await;
+    };
+    tokio::select! {
+        served = served => Ok(served?),
+        () = cut => Ok(()),
     }
 }
 

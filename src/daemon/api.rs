@@ -217,6 +217,7 @@ async fn pause(
         None => None,
     };
     let until = api.engine.ask(|reply| Command::Pause(name.clone(), length, reply)).await??;
+    saved(&api).await;
     Ok(Json(json!({
         "version": status::VERSION,
         "model": name,
@@ -224,9 +225,17 @@ async fn pause(
     })))
 }
 
+/// What a person has decided is on the disk before it is answered: it outlives any end after that.
+async fn saved(api: &Api) {
+    if let Err(error) = api.store.flush().await {
+        tracing::warn!("it holds, but only until warmd ends: {error}");
+    }
+}
+
 async fn resume(State(api): State<Api>, name: Named) -> Result<Json<Value>, Problem> {
     let Path(name) = name?;
     api.engine.ask(|reply| Command::Resume(name.clone(), reply)).await??;
+    saved(&api).await;
     Ok(Json(json!({ "version": status::VERSION, "model": name })))
 }
 

@@ -73,6 +73,11 @@ impl Handle {
         (Self(sender), receiver)
     }
 
+    /// Comes back when the engine is gone.
+    pub async fn ended(&self) {
+        self.0.closed().await;
+    }
+
     /// Sends a command that has no answer.
     pub async fn tell(&self, command: Command) -> Result<(), Stopping> {
         self.0.send(command).await.map_err(|_| Stopping)

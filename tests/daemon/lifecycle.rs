@@ -1,9 +1,11 @@
 //! Starting, stopping, being killed, and going on where it was.
 
 use crate::support::{Home, PATIENCE, Warmd, text, wait_until};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
+use warmd::clock::Stopwatch;
 
 /// A model whose server isn't there: enough for what is not about heartbeats.
 const GONE: &str = "[models.gone]\ncog = \"http://127.0.0.1:1\"\nactive = [\"always\"]\ninterval = \"1s\"\n";
@@ -84,6 +86,30 @@ fn a_kill_at_any_moment_loses_a_second_at_most() {
     let model = home.model("gone");
     assert!(model["counts"]["unreachable"].as_u64().unwrap() >= seen);
     assert_eq!(model["state"], "failing", "a restart goes on where it was");
+    assert!(warmd.stop().success());
+}
+
+#[test]
+fn whoever_never_asks_to_the_end_does_not_hold_up_the_exit() {
+    let home = Home::new(GONE);
+    let warmd = home.start();
+    let mut hung = std::os::unix::net::UnixStream::connect(home.path("warmd.sock")).unwrap();
+    hung.write_all(b"POST /v1/models/gone/pause HTTP/1.1\r\nhost: warmd\r\ncontent-length: 9\r\n\r\n")
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    let stopping = Stopwatch::start();
+    assert!(warmd.stop().success());
+    assert!(stopping.elapsed() < Duration::from_secs(8), "{:?}", stopping.elapsed());
+}
+
+#[test]
+fn what_a_person_decides_outlives_a_kill_right_after() {
+    let home = Home::new(GONE);
+    let warmd = home.start();
+    assert!(home.ctl(&["pause", "gone"]).status.success());
+    warmd.kill();
+    let warmd = home.start();
+    assert_eq!(home.model("gone")["state"], "paused");
     assert!(warmd.stop().success());
 }
 
