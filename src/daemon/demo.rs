@@ -5,7 +5,6 @@
 //! comes at the end.
 
 use super::Daemon;
-use super::command::Command;
 use super::configuration;
 use crate::clock::{self, Stopwatch};
 use crate::config::{Env, check_text};
@@ -13,7 +12,6 @@ use crate::ctl::{Look, overview};
 use crate::hours::zone::Zones;
 use crate::sandbox::demo;
 use crate::state::delta;
-use crate::status::assemble::assemble;
 use crate::status::{LastHeartbeat, ModelStatus, Snapshot};
 use anyhow::Context;
 use chrono::{DateTime, Utc};
@@ -57,7 +55,7 @@ async fn watch(daemon: &Daemon, length: Option<Duration>, path: &Path) -> anyhow
     loop {
         let picture = tokio::select! {
             () = daemon.stop.cancelled() => return Ok(()),
-            picture = snapshot(daemon) => picture?,
+            picture = daemon.engine.snapshot(clock::now() - delta(SPAN)) => picture?,
         };
         let look = Look::of_stdout(false);
         let over = length.is_some_and(|length| watch.elapsed() >= length);
@@ -79,12 +77,6 @@ async fn watch(daemon: &Daemon, length: Option<Duration>, path: &Path) -> anyhow
             () = tokio::time::sleep(PICTURE) => {}
         }
     }
-}
-
-async fn snapshot(daemon: &Daemon) -> anyhow::Result<Snapshot> {
-    let live = daemon.engine.ask(Command::Live).await?;
-    let sums = daemon.store.summaries(clock::now() - delta(SPAN), live.at).await?;
-    Ok(assemble(&live, &sums))
 }
 
 /// The picture over the one before: the cursor goes home, each line clears what was behind it, and
