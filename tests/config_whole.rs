@@ -112,7 +112,7 @@ fn what_cannot_be_read_says_why() {
         )
     );
     assert!(said(folder.path()).contains("this is a directory"));
-    assert!(said(&file("large", &vec![b'#'; (1 << 20) + 1])).contains("larger than 1 MiB"));
+    assert!(said(&file("large", &vec![b'#'; 1_000_001])).contains("larger than 1 MB"));
     assert!(said(&file("binary", b"a = 1\n\xc3\xa9\xff = 2")).contains("binary:2:2: byte 8 is not UTF-8"));
     assert!(said(&file("zero", b"a = 1\nb\0 = 2")).contains("zero:2:2: a zero byte"));
     for (name, text) in

@@ -17,7 +17,7 @@ const fn key(name: &'static str, accepted: &'static str) -> Key {
 
 const TIMEZONE: Key = key("timezone", "an IANA name such as \"Europe/Berlin\", or \"UTC\"");
 const INTERVAL: Key = key("interval", "a duration from \"1s\" to \"1d\", such as \"30s\"");
-const TIMEOUT: Key = key("timeout", "a duration from \"5s\" to \"1h\", such as \"10m\"");
+const TIMEOUT: Key = key("timeout", "a duration from \"1s\" to \"1h\", such as \"10m\"");
 const LEAD: Key = key("lead", "\"auto\", or a duration up to \"1d\", such as \"2m\"");
 const COLD_AFTER: Key = key("cold_after", "\"auto\", or a duration up to \"1h\", such as \"2s500ms\"");
 const ACTIVE: Key = key(

@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// The largest file that is read, in bytes: some thousand models, each with all keys.
-const FILE_LIMIT: u64 = 1 << 20;
+const FILE_LIMIT: u64 = 1_000_000;
 
 /// The file in the working directory.
 const HERE: &str = "./warm.toml";
@@ -36,7 +36,7 @@ pub fn load(path: &Path, env: &Env, zones: &Zones) -> Result<Loaded, Problems> {
     let problem = |place, message: String| Problems::one(Problem::of_file(&file, place, message));
     let bytes = read(path).map_err(|error| problem((1, 1), why(path, &error)))?;
     if bytes.len() as u64 > FILE_LIMIT {
-        let message = format!("the file is larger than {} MiB: that is no warm.toml", FILE_LIMIT >> 20);
+        let message = format!("the file is larger than {} MB: that is no warm.toml", FILE_LIMIT / 1_000_000);
         return Err(problem((1, 1), message));
     }
     match std::str::from_utf8(&bytes) {

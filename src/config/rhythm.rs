@@ -13,14 +13,15 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// No duration is nothing.
-pub(super) const SHORTEST: Duration = Duration::from_millis(1);
+const SHORTEST: Duration = Duration::from_millis(1);
 /// A duration of one day.
 pub(super) const DAY: Duration = Duration::from_hours(24);
 
 const INTERVAL: RangeInclusive<Duration> = Duration::from_secs(1)..=DAY;
-/// From the least that Replicate's `Cancel-After` takes to the most that a histogram holds.
-const TIMEOUT: RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_hours(1);
-const LEAD: RangeInclusive<Duration> = SHORTEST..=DAY;
+/// To the most that a histogram holds.
+const TIMEOUT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(1);
+/// None at all is a lead too: for what is up anyway.
+const LEAD: RangeInclusive<Duration> = Duration::ZERO..=DAY;
 const COLD_AFTER: RangeInclusive<Duration> = SHORTEST..=Duration::from_hours(1);
 
 /// The longest entry of a list of windows, in bytes; all seven days by name take 60.

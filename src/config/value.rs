@@ -97,6 +97,9 @@ impl fmt::Display for ModelName {
 /// The units of a duration, the largest first, in milliseconds.
 const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
+/// The longest pause that has an end; without one it lasts until somebody resumes.
+const LONGEST_PAUSE: Duration = Duration::from_hours(3650 * 24);
+
 /// Why a text is no duration.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum DurationError {
@@ -127,7 +130,10 @@ pub enum DurationError {
     /// `30s1h`, `1h1h`.
     #[error("units go from large to small, each once: d, h, m, s, ms")]
     Order,
-    /// More than 64 bits of milliseconds.
+    /// `0s` where it must last.
+    #[error("it must last: at least 1ms")]
+    Nothing,
+    /// More than 64 bits of milliseconds, or than any use.
     #[error("too long a duration")]
     Overflow,
 }
@@ -164,6 +170,15 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
         rest = next;
     }
     Ok(Duration::from_millis(total))
+}
+
+/// Reads how long a model is to be paused: for some time, and at most ten years.
+pub fn parse_pause(text: &str) -> Result<Duration, DurationError> {
+    match parse_duration(text)? {
+        Duration::ZERO => Err(DurationError::Nothing),
+        length if length > LONGEST_PAUSE => Err(DurationError::Overflow),
+        length => Ok(length),
+    }
 }
 
 /// Writes a duration as [`parse_duration`] reads it; what is less than a millisecond is dropped.

@@ -1,6 +1,6 @@
 //! `warmctl`'s command line: the verbs, their flags, and what is refused before anything is done.
 
-use crate::config::value::parse_duration;
+use crate::config::value::{parse_duration, parse_pause};
 use chrono::DateTime;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -60,7 +60,7 @@ pub(super) enum Verb {
         #[command(flatten)]
         models: Models,
         /// Resume by itself after this long [default: never]
-        #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+        #[arg(long = "for", value_name = "DURATION", value_parser = parse_pause)]
         length: Option<Duration>,
     },
     /// Free paused models
@@ -192,6 +192,8 @@ mod tests {
             ("warmctl pause", ErrorKind::MissingRequiredArgument),
             ("warmctl pause a --all", ErrorKind::ArgumentConflict),
             ("warmctl pause a --for 2", ErrorKind::ValueValidation),
+            ("warmctl pause a --for 0s", ErrorKind::ValueValidation),
+            ("warmctl pause a --for 9999999d", ErrorKind::ValueValidation),
             ("warmctl resume", ErrorKind::MissingRequiredArgument),
             ("warmctl next --days 0", ErrorKind::ValueValidation),
             ("warmctl next --from tomorrow", ErrorKind::ValueValidation),

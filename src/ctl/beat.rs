@@ -25,9 +25,15 @@ pub(super) async fn run(session: &Session, model: &str) -> Result<(), Failure> {
     let client = session.client().await?;
     let body = wait(&client, model).await?;
     let answer: Answer = client.read(&body)?;
-    output::text(&if session.json { body.text() } else { told(&answer, &session.look) })?;
+    let answered = answer.heartbeat.outcome.answered();
+    if session.json {
+        output::text(&body.text())?;
+    } else if answered || answer.heartbeat.total.is_some() {
+        // What is left to say of the others, the error says.
+        output::text(&told(&answer, &session.look))?;
+    }
     let heartbeat = answer.heartbeat;
-    if heartbeat.outcome.answered() {
+    if answered {
         return Ok(());
     }
     let reason = heartbeat.error.map(|error| format!(": {error}")).unwrap_or_default();

@@ -3,11 +3,12 @@
 use super::command::{Command, Handle, NoSnapshot, Refusal, Stopping};
 use super::reload::{Outcome as ReloadOutcome, Reloader};
 use crate::clock;
-use crate::config::value::parse_duration;
+use crate::config::value::{parse_duration, parse_pause};
 use crate::state::delta;
 use crate::status::{self, LastHeartbeat, Snapshot};
 use crate::store::StoreError;
 use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -85,6 +86,28 @@ impl IntoResponse for Problem {
     }
 }
 
+impl From<QueryRejection> for Problem {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad query", rejection.body_text())
+    }
+}
+
+impl From<PathRejection> for Problem {
+    fn from(rejection: PathRejection) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad path", rejection.body_text())
+    }
+}
+
+impl From<BytesRejection> for Problem {
+    fn from(rejection: BytesRejection) -> Self {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            let detail = format!("the body has more than {BODY_LIMIT} bytes");
+            return Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body too large", detail);
+        }
+        Self::new(rejection.status(), "bad body", rejection.body_text())
+    }
+}
+
 impl From<Stopping> for Problem {
     fn from(stopping: Stopping) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", stopping)
@@ -135,16 +158,17 @@ impl Span {
     }
 }
 
-async fn all(State(api): State<Api>, Query(span): Query<Span>) -> Result<Json<Snapshot>, Problem> {
-    snapshot(&api, &span).await.map(Json)
+/// What a request names in its path and its query; a wrong one is a [`Problem`] like any other.
+type Named = Result<Path<String>, PathRejection>;
+type Spanned = Result<Query<Span>, QueryRejection>;
+
+async fn all(State(api): State<Api>, span: Spanned) -> Result<Json<Snapshot>, Problem> {
+    snapshot(&api, &span?.0).await.map(Json)
 }
 
-async fn one(
-    State(api): State<Api>,
-    Path(name): Path<String>,
-    Query(span): Query<Span>,
-) -> Result<Json<Snapshot>, Problem> {
-    let mut snapshot = snapshot(&api, &span).await?;
+async fn one(State(api): State<Api>, name: Named, span: Spanned) -> Result<Json<Snapshot>, Problem> {
+    let Path(name) = name?;
+    let mut snapshot = snapshot(&api, &span?.0).await?;
     if !snapshot.models.iter().any(|model| model.name == name) {
         let names = snapshot.models.iter().map(|model| model.name.as_str());
         let nearest = crate::config::nearest::nearest(&name, names).map(str::to_owned);
@@ -158,7 +182,8 @@ async fn snapshot(api: &Api, span: &Span) -> Result<Snapshot, Problem> {
     Ok(api.engine.snapshot(span.start(clock::now())?).await?)
 }
 
-async fn beat(State(api): State<Api>, Path(name): Path<String>) -> Result<Json<Value>, Problem> {
+async fn beat(State(api): State<Api>, name: Named) -> Result<Json<Value>, Problem> {
+    let Path(name) = name?;
     let heartbeat = api.engine.ask(|reply| Command::Beat(name.clone(), reply)).await??;
     Ok(Json(json!({
         "version": status::VERSION,
@@ -175,9 +200,10 @@ struct PauseRequest {
 
 async fn pause(
     State(api): State<Api>,
-    Path(name): Path<String>,
-    body: Bytes,
+    name: Named,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Value>, Problem> {
+    let (Path(name), body) = (name?, body?);
     let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST, "bad pause", detail);
     let request: PauseRequest = if body.is_empty() {
         PauseRequest::default()
@@ -186,7 +212,7 @@ async fn pause(
             .map_err(|error| bad(format!("the body is not {{\"for\": \"2h\"}} or empty: {error}")))?
     };
     let length = match &request.r#for {
-        Some(text) => Some(parse_duration(text).map_err(|error| bad(format!("for={text:?}: {error}")))?),
+        Some(text) => Some(parse_pause(text).map_err(|error| bad(format!("for={text:?}: {error}")))?),
         None => None,
     };
     let until = api.engine.ask(|reply| Command::Pause(name.clone(), length, reply)).await??;
@@ -197,7 +223,8 @@ async fn pause(
     })))
 }
 
-async fn resume(State(api): State<Api>, Path(name): Path<String>) -> Result<Json<Value>, Problem> {
+async fn resume(State(api): State<Api>, name: Named) -> Result<Json<Value>, Problem> {
+    let Path(name) = name?;
     api.engine.ask(|reply| Command::Resume(name.clone(), reply)).await??;
     Ok(Json(json!({ "version": status::VERSION, "model": name })))
 }

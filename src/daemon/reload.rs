@@ -85,10 +85,9 @@ pub(super) async fn run(
                 Some(request) => request,
                 None => return Ok(()),
             },
-            () = watch.changed() => {
-                watch.until_quiet().await;
-                let now = Fingerprint::of(&path);
-                if now == seen {
+            // Whoever asks meanwhile is not kept waiting, and is told what this change was.
+            () = watch.settled() => {
+                if Fingerprint::of(&path) == seen {
                     continue;
                 }
                 None
@@ -112,7 +111,7 @@ async fn reload(path: &Path, env: &Env, engine: &Handle) -> Result<Outcome, Stop
             let warnings = configuration.warnings.clone();
             let load = |reply| Command::Load(Box::new(configuration), reply);
             let changes = engine.ask(load).await?;
-            tracing::info!(config = %path.display(), changes = changes.len(), "configuration reloaded");
+            tracing::info!("{} reloaded: {} changes", path.display(), changes.len());
             for change in &changes {
                 tracing::info!("{change}");
             }
@@ -122,7 +121,8 @@ async fn reload(path: &Path, env: &Env, engine: &Handle) -> Result<Outcome, Stop
             Outcome::Loaded { changes, warnings }
         }
         Err(error) => {
-            let (rendered, problems) = told(&error);
+            let rendered = error.0.render(false, 100);
+            let problems = serde_json::to_value(&error.0).unwrap_or_default();
             tracing::error!("the changed configuration is refused, the one before it goes on: {error}");
             for line in rendered.lines().filter(|line| !line.trim().is_empty()) {
                 tracing::error!("{line}");
@@ -142,16 +142,6 @@ async fn read(path: &Path, env: &Env) -> Result<Configuration, ConfigurationErro
     match read.await {
         Ok(result) => result,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
-}
-
-/// A refusal with its places, for people and for programs.
-fn told(error: &ConfigurationError) -> (String, serde_json::Value) {
-    match error {
-        ConfigurationError::Problems(problems) => {
-            (problems.render(false, 100), serde_json::to_value(problems).unwrap_or_default())
-        }
-        ConfigurationError::Token { .. } => (error.to_string(), serde_json::Value::Array(Vec::new())),
     }
 }
 
@@ -227,10 +217,17 @@ impl Watch {
         self.folders = folders;
         for folder in new {
             if let Err(error) = watcher.watch(&folder, RecursiveMode::NonRecursive) {
-                tracing::warn!(folder = %folder.display(), "can't be watched ({error}); changes need SIGHUP or `warmctl reload`");
+                let named = folder.display();
+                tracing::warn!("{named} can't be watched ({error}); changes need SIGHUP or `warmctl reload`");
                 self.folders.remove(&folder);
             }
         }
+    }
+
+    /// Ends once something has changed, and is quiet again.
+    async fn settled(&mut self) {
+        self.changed().await;
+        self.until_quiet().await;
     }
 
     async fn changed(&mut self) {

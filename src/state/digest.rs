@@ -73,10 +73,10 @@ fn boot(known: &Known, heartbeat: &Heartbeat, seen: &Observation, timeout: Durat
         if heartbeat.outcome == Outcome::Cold || (unknown && seen.signs.met_starting) {
             return Some(What::Boot { took: own.or(seen.signs.held) });
         }
-        // One that this heartbeat did not wait for itself: it happened since the last answer (or,
-        // before any, the last attempt: one that was refused meanwhile proves nothing). A setup
-        // older than that is another replica behind the address, met for the first time.
-        let contact = known.answered_at.or(known.last.as_ref().map(|last| last.sent_at));
+        // One that this heartbeat did not wait for itself: it happened since the last answer. A
+        // setup older than that is another replica behind the address, met for the first time. A
+        // heartbeat that was refused meanwhile tells nothing: a setup begins before its server listens.
+        let contact = known.answered_at.or_else(|| known.last.as_ref().map(|last| last.sent_at));
         let since = contact.is_some_and(|contact| setup.started_at > contact);
         return (unknown && since).then_some(What::Boot { took: own });
     }

@@ -208,11 +208,10 @@ fn a_boot_between_two_heartbeats_is_counted_and_waited_for_by_nobody() {
 }
 
 #[test]
-fn a_boot_that_began_before_a_refused_attempt_is_counted() {
+fn a_server_that_is_refused_while_its_setup_has_begun_counts_a_boot_once_it_is_back() {
     let mut story = Story::begin(model(&["always"], 30), at(0.0));
     let ready = |setup| Signs { setup: Some(setup), ..Signs::default() };
     story.seen(0.0, 0.1, Answer::Succeeded, ready(setup(-100.0, 3.0)));
-    // The process was there, and did not listen yet.
     story.seen(30.0, 0.1, Answer::Unreachable("refused".to_owned()), Signs::default());
     story.seen(60.0, 0.1, Answer::Succeeded, ready(setup(29.9, 3.0)));
     assert_eq!(story.boots(), [Some(Duration::from_secs(3))]);

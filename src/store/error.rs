@@ -49,22 +49,22 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// The system refused.
-    #[error("can't {doing} {path}: {source}")]
+    #[error("can't {doing} {path}: {reason}")]
     Io {
         /// What was tried.
         doing: &'static str,
         /// On what.
         path: PathBuf,
         /// Its answer.
-        source: io::Error,
+        reason: io::Error,
     },
     /// SQLite refused.
-    #[error("can't {doing} of the state file: {source}")]
+    #[error("can't {doing} of the state file: {reason}")]
     Sqlite {
         /// What was tried.
         doing: &'static str,
         /// Its answer.
-        source: rusqlite::Error,
+        reason: rusqlite::Error,
     },
     /// The most commands wait already.
     #[error("too many requests wait for the state file: try again later")]
@@ -83,16 +83,16 @@ impl StoreError {
     /// For `map_err`: an I/O error, told apart where it is a lack of permission.
     pub(super) fn io(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
-        move |source| {
-            if source.kind() == io::ErrorKind::PermissionDenied {
+        move |reason| {
+            if reason.kind() == io::ErrorKind::PermissionDenied {
                 return Self::Permission { doing, path };
             }
-            Self::Io { doing, path, source }
+            Self::Io { doing, path, reason }
         }
     }
 
     /// For `map_err`: SQLite's.
     pub(super) fn sqlite(doing: &'static str) -> impl FnOnce(rusqlite::Error) -> Self {
-        move |source| Self::Sqlite { doing, source }
+        move |reason| Self::Sqlite { doing, reason }
     }
 }

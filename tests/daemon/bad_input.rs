@@ -1,8 +1,11 @@
 //! What can't be run is told, with what to do, and nothing is touched.
 
-use crate::support::{Home, text};
+use crate::support::{Home, PATIENCE, text};
+use serde_json::{Value, json};
 use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::process::Output;
 
 const MODEL: &str = "[models.llama]\nreplicate = \"acme/llama\"\nactive = [\"always\"]\n";
@@ -26,6 +29,22 @@ fn a_missing_token_is_fatal_for_the_daemon_and_a_warning_in_check() {
     assert!(error.contains("REPLICATE_API_TOKEN"), "{error}");
     let check = home.ctl(&["check"]);
     assert!(check.status.success(), "{}", text(&check.stderr));
+    let warned = home.json(&["check"])["warnings"].clone();
+    assert_eq!((&warned[0]["line"], &warned[0]["key"]), (&json!(8), &json!("models.llama.replicate")));
+}
+
+#[test]
+fn every_missing_token_is_told_where_it_is_named() {
+    let other =
+        "[models.box]\ncog = \"http://127.0.0.1:1\"\nactive = [\"always\"]\ntoken_env = \"BOX_TOKEN\"\n";
+    let home = Home::new(&format!("{MODEL}token_env = \"LLAMA_TOKEN\"\n{other}"));
+    let (code, error) = refused(&home);
+    assert_eq!(code, Some(78), "{error}");
+    for said in
+        ["$LLAMA_TOKEN (not set)", "warm.toml:10:1", "$BOX_TOKEN (not set)", "warm.toml:14:1", "2 problems"]
+    {
+        assert!(error.contains(said), "{said}: {error}");
+    }
 }
 
 #[test]
@@ -86,5 +105,47 @@ fn no_daemon_and_unknown_names() {
     }
     let (code, error) = told(&home.ctl(&["stauts"]));
     assert_eq!(code, Some(2), "{error}");
+    assert!(warmd.stop().success());
+}
+
+/// A request on the daemon's socket, as it goes over the wire; the whole answer.
+fn asked(home: &Home, request: &str) -> String {
+    let mut socket = UnixStream::connect(home.path("warmd.sock")).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).unwrap();
+    text(&answer)
+}
+
+#[test]
+fn every_refusal_on_the_socket_is_a_problem_document() {
+    let home = Home::new("[models.llama]\ncog = \"http://127.0.0.1:1\"\nactive = [\"always\"]\n");
+    let warmd = home.start();
+    let pause = |body: &str| {
+        format!(
+            "POST /v1/models/llama/pause HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    for (request, status) in [
+        (get("/v1/status?since=5"), 400),
+        (get("/v1/status?since=1h&since=2h"), 400),
+        (get("/v1/models/%ff"), 400),
+        (get("/v1/models/lama"), 404),
+        (get("/v2/status"), 404),
+        (get("/v1/reload"), 405),
+        (pause("{\"for\":\"0s\"}"), 400),
+        (pause("{\"for\":\"9999999d\"}"), 400),
+        (pause("{\"for\":"), 400),
+        (pause(&"x".repeat(20_000)), 413),
+    ] {
+        let answer = asked(&home, &request);
+        let first = request.lines().next().unwrap_or_default();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{first}: {answer}");
+        assert!(answer.contains("content-type: application/problem+json"), "{first}: {answer}");
+    }
+    assert_eq!(home.model("llama")["paused_until"], Value::Null);
     assert!(warmd.stop().success());
 }

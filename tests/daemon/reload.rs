@@ -164,3 +164,22 @@ fn a_changed_daemon_section_asks_for_a_restart() {
     let notes = home.status()["daemon"]["notes"].to_string();
     assert!(notes.contains("restart"), "{notes}");
 }
+
+/// Whoever asks for a reload right after an edit is told what it changed, though the watch of the
+/// file has woken already.
+#[test]
+fn a_reload_asked_for_right_after_an_edit_tells_what_changed() {
+    let model = |interval: &str| {
+        format!(
+            "[models.gone]\ncog = \"http://127.0.0.1:1\"\nactive = [\"always\"]\ninterval = \"{interval}\"\n"
+        )
+    };
+    let home = Home::new(&model("30s"));
+    let warmd = home.start();
+    for interval in ["40s", "50s", "60s"] {
+        home.write(&model(interval));
+        let told = home.json(&["reload"]);
+        assert_eq!(told["changes"].as_array().map(Vec::len), Some(1), "{interval}: {told}");
+    }
+    assert!(warmd.stop().success());
+}

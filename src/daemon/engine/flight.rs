@@ -59,7 +59,7 @@ impl Engine {
             Err(error) => {
                 let Some((model, flight)) = self.aboard.remove(&error.id()) else { return };
                 if error.is_panic() {
-                    tracing::error!(model = model.as_str(), "a heartbeat panicked: {error}");
+                    tracing::error!("{}: a heartbeat panicked: {error}", model.as_str());
                 }
                 if let Some(slot) = self.slots.get_mut(&model)
                     && slot.flight.as_ref().is_some_and(|now| now.number == flight)

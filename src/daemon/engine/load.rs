@@ -5,7 +5,7 @@
 
 use super::slot::Slot;
 use super::{Engine, clock};
-use crate::config::value::ModelName;
+use crate::config::value::{ModelName, Token};
 use crate::config::{Config, Model};
 use crate::daemon::account::Account;
 use crate::daemon::configuration::Configuration;
@@ -74,7 +74,7 @@ impl Engine {
             match model.hours.rezone(&zones) {
                 Ok(hours) => rezoned.hours = hours,
                 Err(error) => {
-                    tracing::warn!(model = model.name.as_str(), "keeps its zone as it was: {error}");
+                    tracing::warn!("{}: keeps its zone as it was: {error}", model.name.as_str());
                     continue;
                 }
             }
@@ -88,10 +88,8 @@ impl Engine {
         }
         self.running.config = Arc::new(config);
         self.running.zones = zones;
-        tracing::info!(
-            tzdata = self.running.zones.describe(),
-            "the time zones have changed; windows are worked out anew"
-        );
+        let version = self.running.zones.describe();
+        tracing::info!("the time zones are now {version}; windows are worked out anew");
         self.look_at_all();
     }
 
@@ -200,6 +198,13 @@ impl Engine {
         self.dormant.insert(name, slot.known);
     }
 
+    /// Whether a model of the account has answered since: what refused another one then is over, even
+    /// where that one has not been asked again yet.
+    fn answered_since(&self, token: &Token, at: DateTime<Utc>) -> bool {
+        let mut of_account = self.slots.values().filter(|slot| slot.account.as_ref() == Some(token));
+        of_account.any(|slot| slot.known.answered_at.is_some_and(|answered| answered > at))
+    }
+
     /// An account that was blocked when the process before this one ended still is: one heartbeat
     /// looks again, not one of each model.
     fn restore_blocks(&mut self) {
@@ -208,6 +213,7 @@ impl Engine {
         for slot in self.slots.values() {
             if let (Some(token), Some(block)) = (&slot.account, &slot.known.block)
                 && matches!(block.rejection, Rejection::Token | Rejection::Credit)
+                && !self.answered_since(token, block.at)
             {
                 errors.insert(token.clone(), block.error.clone());
             }

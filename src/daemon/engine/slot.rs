@@ -65,6 +65,11 @@ impl Slot {
         self.plan
     }
 
+    /// Notes that a heartbeat is wanted at once, where that is due at all: one in flight is it.
+    pub(super) fn want(&mut self, now: DateTime<Utc>) {
+        self.cursor.wanted = schedule::want(&self.model, &self.known, now).filter(|_| self.flight.is_none());
+    }
+
     pub(super) fn standing(&self, now: DateTime<Utc>) -> (State, Option<String>) {
         standing(&self.model, &self.known, &self.live(), self.plan.active, now)
     }
