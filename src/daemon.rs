@@ -50,8 +50,6 @@ pub struct Daemon {
     pub engine: Handle,
     /// Stops it.
     pub stop: CancellationToken,
-    /// Its sums.
-    pub store: Arc<Store>,
     tasks: Tasks,
     grace: Duration,
 }
@@ -94,7 +92,7 @@ impl Daemon {
         );
         let run = Engine::new(configuration, known(recovered), store.clone(), client, Notifier::new());
         tasks.start("engine", run.run(commands, stop.clone()));
-        let api = Api { engine: engine.clone(), store: store.clone(), reloader: reloader.clone() };
+        let api = Api { engine: engine.clone(), reloader: reloader.clone() };
         let stopped = stop.clone().cancelled_owned();
         let socket = axum::serve(listener, api::everything(api.clone())).with_graceful_shutdown(stopped);
         tasks.start("socket", serve(socket.into_future(), engine.clone()));
@@ -114,7 +112,7 @@ impl Daemon {
         });
         tasks.start("signals", signals.run(reloader, stop.clone()));
         systemd::ready();
-        Ok(Self { engine, stop, store, tasks, grace: settings.shutdown_grace })
+        Ok(Self { engine, stop, tasks, grace: settings.shutdown_grace })
     }
 
     /// Runs until it is stopped; an error if one of its tasks ended before that.
