@@ -34,9 +34,10 @@ pub use check::check_text;
 pub use diff::Changes;
 pub use env::Env;
 pub use load::{find, load};
-pub use problem::{Problem, Problems};
+pub use problem::{Problem, Problems, Severity};
 
 use crate::hours::ActiveHours;
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -51,6 +52,21 @@ pub struct Loaded {
     pub config: Config,
     /// What works, and is perhaps not what was meant; in the file's order.
     pub warnings: Vec<Problem>,
+    /// By section: where it names a token, or needs one without naming it. They say nothing yet.
+    tokens: HashMap<String, Problem>,
+}
+
+impl Loaded {
+    /// What is wrong with the token of a model, told where the token is named, else where it is
+    /// needed.
+    pub fn token_problem(&self, model: &Model, severity: Severity, message: String) -> Problem {
+        let own = format!("models.{}", model.name);
+        let section = if model.token.is_some() { &own } else { "replicate" };
+        match self.tokens.get(section).or_else(|| self.tokens.get(&own)) {
+            Some(place) => place.saying(severity, message),
+            None => Problem::placeless(&self.config.path.display().to_string(), section, severity, message),
+        }
+    }
 }
 
 /// A whole checked `warm.toml`.

@@ -53,9 +53,13 @@ pub fn check_text(path: &Path, text: &str, env: &Env, zones: &Zones) -> Result<L
     let file = path.display().to_string();
     let config = config(path, table.get_ref(), mended.text().len(), &mut report, env, zones);
     match (config, report.finish(&file)) {
-        (Some(config), (None, warnings)) => Ok(Loaded { config, warnings }),
-        (_, (Some(problems), _)) => Err(problems),
-        (None, (None, _)) => {
+        (Some(config), (None, warnings, tokens)) => {
+            let section = |key: &str| key.rsplit_once('.').map_or("", |(section, _)| section).to_owned();
+            let tokens = tokens.into_iter().map(|token| (section(&token.key), token)).collect();
+            Ok(Loaded { config, warnings, tokens })
+        }
+        (_, (Some(problems), ..)) => Err(problems),
+        (None, (None, ..)) => {
             let message = "it can't be used, and why can't be told".to_owned();
             Err(Problems::one(Problem::of_file(&file, (1, 1), message)))
         }

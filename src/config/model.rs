@@ -77,6 +77,15 @@ impl Reader<'_> {
         let input = section.read(report, "input", input::table);
         let enabled = section.boolean(report, "enabled").unwrap_or(true);
         let token = sources::read(&section, report).given();
+        let on_replicate = ["replicate", "deployment"];
+        if let (None, Some((key, entry))) =
+            (&token, on_replicate.iter().find_map(|key| Some((key, section.entry(key)?))))
+        {
+            // Where the account's token is needed, should nothing say where it is.
+            report.add_token(
+                Finding::warning(section.name(key), entry.key.clone(), "").value(entry.span.clone()),
+            );
+        }
         let zone = rhythm.timezone.clone().unwrap_or(self.zone.clone());
         let model = Model {
             name: name?,

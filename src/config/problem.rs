@@ -61,16 +61,25 @@ impl Problem {
         }
     }
 
-    /// What somebody should know of a file, without a place in it.
-    pub fn warning(file: &str, key: &str, message: String) -> Self {
+    /// What has no place in the file.
+    pub fn placeless(file: &str, key: &str, severity: Severity, message: String) -> Self {
         let drawing =
             Drawing { title: message.clone(), excerpt: None, other: None, help: None, accepted: None };
         Self {
             key: key.to_owned(),
-            severity: Severity::Warning,
+            severity,
             drawing: Some(Box::new(drawing)),
             ..Self::of_file(file, (1, 1), message)
         }
+    }
+
+    /// The same place, with something else to say of it.
+    pub(super) fn saying(&self, severity: Severity, message: String) -> Self {
+        let mut told = Self { message, severity, ..self.clone() };
+        if let Some(drawing) = &mut told.drawing {
+            drawing.title.clone_from(&told.message);
+        }
+        told
     }
 }
 

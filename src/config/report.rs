@@ -82,6 +82,8 @@ pub(super) struct Report<'a> {
     /// The mended text with its secrets under stars: what messages repeat comes from here.
     masked: String,
     findings: Vec<Finding>,
+    /// Where tokens are named, for what their places turn out to hold.
+    tokens: Vec<Finding>,
     /// What of the source is to be hidden beyond what the text alone tells.
     hidden: Vec<Range<usize>>,
     /// Where the source's syntax is broken, sorted.
@@ -96,6 +98,7 @@ impl<'a> Report<'a> {
             mended,
             masked: secret::mask(mended.text(), &[]),
             findings: Vec::new(),
+            tokens: Vec::new(),
             hidden: Vec::new(),
             broken: BTreeSet::new(),
             speller: Speller::new(),
@@ -103,13 +106,25 @@ impl<'a> Report<'a> {
     }
 
     pub(super) fn add(&mut self, finding: Finding) {
+        let finding = self.placed(finding);
+        self.findings.push(finding);
+    }
+
+    /// Notes where a token is named: `finding` has a key and spans, and says nothing yet.
+    pub(super) fn add_token(&mut self, finding: Finding) {
+        let finding = self.placed(finding);
+        self.tokens.push(finding);
+    }
+
+    /// A finding whose spans are the source's.
+    fn placed(&self, finding: Finding) -> Finding {
         let original = |span: Range<usize>| self.original(&span);
-        self.findings.push(Finding {
+        Finding {
             span: finding.span.map(original),
             value: finding.value.map(original),
             other: finding.other.map(|(span, label)| (original(span), label)),
             ..finding
-        });
+        }
     }
 
     /// Adds a finding whose spans are the source's, and whose place is broken.
@@ -145,8 +160,8 @@ impl<'a> Report<'a> {
         start..self.mended.original(span.end).max(start)
     }
 
-    /// The errors and the warnings, each in the file's order.
-    pub(super) fn finish(mut self, file: &str) -> (Option<Problems>, Vec<Problem>) {
+    /// The errors, the warnings and where tokens are named, each in the file's order.
+    pub(super) fn finish(mut self, file: &str) -> (Option<Problems>, Vec<Problem>, Vec<Problem>) {
         let source = self.mended.source();
         let masked = secret::mask(source, &self.hidden);
         self.findings.sort_by_key(|finding| finding.span.as_ref().map_or(0, |span| span.start));
@@ -162,7 +177,9 @@ impl<'a> Report<'a> {
             list.push(problem(finding, &file, &masked, &mut lines, drawn));
         }
         let errors = if errors.is_empty() { None } else { Some(Problems(errors)) };
-        (errors, warnings)
+        let tokens = self.tokens.into_iter().enumerate();
+        let tokens = tokens.map(|(n, token)| problem(token, &file, &masked, &mut lines, n < DRAWN)).collect();
+        (errors, warnings, tokens)
     }
 }
 

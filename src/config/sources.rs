@@ -1,24 +1,31 @@
 //! `token_credential`, `token_env`, `token_file`: where a token is, never the token.
 
 use super::field::{Field, Wrong};
-use super::report::Report;
+use super::report::{Finding, Report};
 use super::secret;
 use super::section::Section;
 use super::value::TokenSource;
 use std::path::PathBuf;
 
+/// In the order in which they are tried.
+const KEYS: [&str; 3] = ["token_credential", "token_env", "token_file"];
+
 /// The sources that a section names; absent where it names none.
 pub(super) fn read(section: &Section<'_>, report: &mut Report<'_>) -> Field<TokenSource> {
     let fields = [
-        source(section, report, "token_credential", credential),
-        source(section, report, "token_env", variable),
-        source(section, report, "token_file", file),
+        source(section, report, KEYS[0], credential),
+        source(section, report, KEYS[1], variable),
+        source(section, report, KEYS[2], file),
     ];
     if fields.iter().any(|field| matches!(field, Field::Wrong)) {
         return Field::Wrong;
     }
     if fields.iter().all(|field| matches!(field, Field::Absent)) {
         return Field::Absent;
+    }
+    if let Some((key, entry)) = KEYS.iter().find_map(|key| Some((key, section.entry(key)?))) {
+        report
+            .add_token(Finding::warning(section.name(key), entry.key.clone(), "").value(entry.span.clone()));
     }
     let [credential, env, file] = fields.map(Field::given);
     Field::Given(TokenSource { credential, env, file: file.map(PathBuf::from) })

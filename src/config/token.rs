@@ -41,7 +41,7 @@ pub struct Token(Arc<str>);
 #[derive(Debug, Error)]
 pub enum TokenError {
     /// None of the places has one.
-    #[error("no token: tried {}; put it in one of them", .tried.join(", "))]
+    #[error("no token: tried {}; put it {}", .tried.join(", "), if .tried.len() == 1 { "there" } else { "in one of them" })]
     Missing {
         /// Each place, and why it has none.
         tried: Vec<String>,

@@ -4,8 +4,9 @@
 //! only a provider knows is no part of this.
 
 use crate::config::value::TokenSource;
-use crate::config::{Config, Env, Loaded, Model, Probe, Problem, Problems};
+use crate::config::{Config, Env, Loaded, Model, Probe, Problem, Problems, Severity};
 use crate::ctl::peak::{self, Peak};
+use crate::ctl::words;
 use crate::hours::ActiveHours;
 use crate::status::WindowStatus;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -88,10 +89,11 @@ pub fn report(loaded: &Loaded, now: DateTime<Utc>, env: &Env) -> CheckReport {
     let config = &loaded.config;
     let file = config.path.display().to_string();
     let mut warnings = loaded.warnings.clone();
-    warnings.extend(token_warnings(config, env, &file));
+    warnings.extend(token_warnings(loaded, env));
     let accounts = accounts(config, now);
     for account in accounts.iter().filter(|account| !account.held.is_empty()) {
-        warnings.push(Problem::warning(&file, "replicate.creates_per_minute", account.too_much()));
+        let key = "replicate.creates_per_minute";
+        warnings.push(Problem::placeless(&file, key, Severity::Warning, account.too_much()));
     }
     let models = config.models.iter().map(|model| CheckedModel::new(model, config, now)).collect();
     CheckReport { version: VERSION, ok: true, problems: Vec::new(), warnings, models, accounts, file }
@@ -120,8 +122,11 @@ impl CheckReport {
         text.push_str(&self.table(width));
         text.push('\n');
         for account in &self.accounts {
-            text.push_str(&account.text());
-            text.push('\n');
+            for (n, line) in words::wrap(&account.text(), width.saturating_sub(2)).iter().enumerate() {
+                text.push_str(if n > 0 { "  " } else { "" });
+                text.push_str(line);
+                text.push('\n');
+            }
         }
         let models = count(self.models.len(), "model", "models");
         let warnings = match self.warnings.len() {
@@ -247,7 +252,8 @@ fn accounts(config: &Config, now: DateTime<Utc>) -> Vec<Account> {
 }
 
 /// What is wrong with the tokens that enabled models need; each source is told once.
-fn token_warnings(config: &Config, env: &Env, file: &str) -> Vec<Problem> {
+fn token_warnings(loaded: &Loaded, env: &Env) -> Vec<Problem> {
+    let config = &loaded.config;
     let mut told = std::collections::HashSet::new();
     let mut warnings = Vec::new();
     for model in config.models.iter().filter(|model| model.enabled) {
@@ -256,15 +262,12 @@ fn token_warnings(config: &Config, env: &Env, file: &str) -> Vec<Problem> {
         else {
             continue;
         };
-        let key = match model.token {
-            Some(_) => format!("models.{}", model.name),
-            None => "replicate".to_owned(),
-        };
         let texts = match source.read(env) {
             Ok((_, texts)) => texts,
             Err(error) => vec![format!("{error}; warmd will not start without it")],
         };
-        warnings.extend(texts.into_iter().map(|text| Problem::warning(file, &key, text)));
+        let warning = |text| loaded.token_problem(model, Severity::Warning, text);
+        warnings.extend(texts.into_iter().map(warning));
     }
     warnings
 }

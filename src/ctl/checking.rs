@@ -4,6 +4,7 @@ use super::failure::{BAD_CONFIGURATION, Failure};
 use super::session::Session;
 use super::{args, check, online, output};
 use crate::clock;
+use chrono::SubsecRound;
 use serde::Serialize;
 
 /// The report, and what the providers said where they were asked.
@@ -25,7 +26,7 @@ pub(super) async fn run(session: &Session, args: &args::Check) -> Result<(), Fai
         }
         Err(problems) => return Err(Failure::Configuration(problems)),
     };
-    let report = check::report(&loaded, clock::now(), &session.env);
+    let report = check::report(&loaded, clock::now().trunc_subsecs(3), &session.env);
     if !session.json {
         output::text(&report.text(session.look.color, session.look.width))?;
     }

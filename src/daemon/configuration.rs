@@ -3,10 +3,10 @@
 use crate::clock;
 use crate::config::env::Env;
 use crate::config::value::{ModelName, Token};
-use crate::config::{self, Config, Problems};
+use crate::config::{self, Config, Problems, Severity};
 use crate::hours::zone::Zones;
 use chrono::{DateTime, Utc};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use thiserror::Error;
@@ -28,57 +28,47 @@ pub struct Configuration {
     pub loaded_at: DateTime<Utc>,
 }
 
-/// Why a file can't be run.
+/// Why a file can't be run: all that is wrong with it, or with the tokens that its enabled models
+/// need.
 #[derive(Debug, Error)]
-pub enum ConfigurationError {
-    /// The file itself.
-    #[error("{0}")]
-    Problems(Problems),
-    /// A token that an enabled model needs.
-    #[error("models.{model}: {reason}")]
-    Token {
-        /// The first model that needs it.
-        model: ModelName,
-        /// What was tried, and what to do.
-        reason: String,
-    },
-}
+#[error("{0}")]
+pub struct ConfigurationError(pub Problems);
 
 /// Reads and checks `path`, and the tokens that it names.
 pub fn read(path: &Path, env: &Env, zones: &Zones) -> Result<Configuration, ConfigurationError> {
-    let loaded = config::load(path, env, zones).map_err(ConfigurationError::Problems)?;
+    let loaded = config::load(path, env, zones).map_err(ConfigurationError)?;
     equip(loaded, env, zones)
 }
 
 /// Reads the tokens that a checked configuration names.
 pub fn equip(loaded: config::Loaded, env: &Env, zones: &Zones) -> Result<Configuration, ConfigurationError> {
-    let config::Loaded { config, warnings } = loaded;
-    let mut warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    let mut warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
     let (mut tokens, mut tokenless) = (HashMap::new(), HashMap::new());
-    // Most models share one: it is read once.
-    let mut read = HashMap::new();
-    for model in &config.models {
-        let Some(source) = model.token_source(&config.replicate) else { continue };
-        match read.entry(source).or_insert_with(|| source.read(env)) {
+    let (mut problems, mut told) = (Vec::new(), HashSet::new());
+    for model in &loaded.config.models {
+        let Some(source) = model.token_source(&loaded.config.replicate) else { continue };
+        match source.read(env) {
             Ok((token, told)) => {
-                tokens.insert(model.name.clone(), token.clone());
-                warnings.append(told);
+                tokens.insert(model.name.clone(), token);
+                warnings.extend(told);
             }
             Err(error) if model.enabled => {
-                return Err(ConfigurationError::Token {
-                    model: model.name.clone(),
-                    reason: error.to_string(),
-                });
+                if told.insert(source.clone()) {
+                    problems.push(loaded.token_problem(model, Severity::Error, error.to_string()));
+                }
             }
             Err(error) => {
                 tokenless.insert(model.name.clone(), error.to_string());
             }
         }
     }
+    if !problems.is_empty() {
+        return Err(ConfigurationError(Problems(problems)));
+    }
     warnings.sort();
     warnings.dedup();
     Ok(Configuration {
-        config: Arc::new(config),
+        config: Arc::new(loaded.config),
         tokens,
         tokenless,
         warnings,

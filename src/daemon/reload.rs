@@ -121,7 +121,8 @@ async fn reload(path: &Path, env: &Env, engine: &Handle) -> Result<Outcome, Stop
             Outcome::Loaded { changes, warnings }
         }
         Err(error) => {
-            let (rendered, problems) = told(&error);
+            let rendered = error.0.render(false, 100);
+            let problems = serde_json::to_value(&error.0).unwrap_or_default();
             tracing::error!("the changed configuration is refused, the one before it goes on: {error}");
             for line in rendered.lines().filter(|line| !line.trim().is_empty()) {
                 tracing::error!("{line}");
@@ -141,16 +142,6 @@ async fn read(path: &Path, env: &Env) -> Result<Configuration, ConfigurationErro
     match read.await {
         Ok(result) => result,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
-}
-
-/// A refusal with its places, for people and for programs.
-fn told(error: &ConfigurationError) -> (String, serde_json::Value) {
-    match error {
-        ConfigurationError::Problems(problems) => {
-            (problems.render(false, 100), serde_json::to_value(problems).unwrap_or_default())
-        }
-        ConfigurationError::Token { .. } => (error.to_string(), serde_json::Value::Array(Vec::new())),
     }
 }
 

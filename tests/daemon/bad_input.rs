@@ -1,7 +1,7 @@
 //! What can't be run is told, with what to do, and nothing is touched.
 
 use crate::support::{Home, PATIENCE, text};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -29,6 +29,22 @@ fn a_missing_token_is_fatal_for_the_daemon_and_a_warning_in_check() {
     assert!(error.contains("REPLICATE_API_TOKEN"), "{error}");
     let check = home.ctl(&["check"]);
     assert!(check.status.success(), "{}", text(&check.stderr));
+    let warned = home.json(&["check"])["warnings"].clone();
+    assert_eq!((&warned[0]["line"], &warned[0]["key"]), (&json!(8), &json!("models.llama.replicate")));
+}
+
+#[test]
+fn every_missing_token_is_told_where_it_is_named() {
+    let other =
+        "[models.box]\ncog = \"http://127.0.0.1:1\"\nactive = [\"always\"]\ntoken_env = \"BOX_TOKEN\"\n";
+    let home = Home::new(&format!("{MODEL}token_env = \"LLAMA_TOKEN\"\n{other}"));
+    let (code, error) = refused(&home);
+    assert_eq!(code, Some(78), "{error}");
+    for said in
+        ["$LLAMA_TOKEN (not set)", "warm.toml:10:1", "$BOX_TOKEN (not set)", "warm.toml:14:1", "2 problems"]
+    {
+        assert!(error.contains(said), "{said}: {error}");
+    }
 }
 
 #[test]
