@@ -1,6 +1,7 @@
 //! The log: to the journal where the service manager connects standard error to it, else to
 //! standard error, as text or as JSON.
 
+use crate::config::Env;
 use clap::ValueEnum;
 use std::io::IsTerminal;
 use std::os::unix::fs::MetadataExt;
@@ -68,7 +69,10 @@ pub(super) fn start(format: Format, level: Level) -> anyhow::Result<()> {
             Ok(journal) => journal.with_syslog_identifier("warmd".to_owned()).boxed(),
             Err(_) => stderr.without_time().with_ansi(false).boxed(),
         },
-        Format::Auto | Format::Text => stderr.with_ansi(std::io::stderr().is_terminal()).boxed(),
+        Format::Auto | Format::Text => {
+            let color = std::io::stderr().is_terminal() && Env::process().welcomes_color();
+            stderr.with_ansi(color).boxed()
+        }
     };
     tracing_subscriber::registry().with(filter).with(layer).try_init()?;
     Ok(())
