@@ -92,7 +92,7 @@ impl Daemon {
         );
         let run = Engine::new(configuration, known(recovered), store.clone(), client, Notifier::new());
         tasks.start("engine", run.run(commands, stop.clone()));
-        let api = Api { engine: engine.clone(), reloader: reloader.clone() };
+        let api = Api { engine: engine.clone(), store: store.clone(), reloader: reloader.clone() };
         let stopped = stop.clone().cancelled_owned();
         let socket = axum::serve(listener, api::everything(api.clone())).with_graceful_shutdown(stopped);
         tasks.start("socket", serve(socket.into_future(), engine.clone()));

@@ -6,7 +6,7 @@ use crate::clock;
 use crate::config::value::{parse_duration, parse_pause};
 use crate::state::delta;
 use crate::status::{self, LastHeartbeat, Snapshot};
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
@@ -17,6 +17,7 @@ use axum::{Json, Router};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The span of a report that names none.
@@ -30,6 +31,8 @@ const BODY_LIMIT: usize = 16 * 1024;
 pub(super) struct Api {
     /// The engine.
     pub engine: Handle,
+    /// What outlives the process.
+    pub store: Arc<Store>,
     /// The file.
     pub reloader: Reloader,
 }
