@@ -81,13 +81,12 @@ impl Daemon {
         let mut tasks = Tasks::default();
         let (path, zones) = (configuration.config.path.clone(), configuration.zones.clone());
         tracing::info!(
-            version = env!("CARGO_PKG_VERSION"),
-            config = %path.display(),
-            models = configuration.config.models.len(),
-            state = %settings.state.display(),
-            socket = %settings.socket.display(),
-            tzdata = zones.describe(),
-            "warmd starts"
+            "warmd {} starts on {}; state {}, socket {}, time zones {}",
+            env!("CARGO_PKG_VERSION"),
+            path.display(),
+            settings.state.display(),
+            settings.socket.display(),
+            zones.describe()
         );
         let run = Engine::new(configuration, known(recovered), store.clone(), client, Notifier::new());
         tasks.start("engine", run.run(commands, stop.clone()));
@@ -139,7 +138,7 @@ fn known(recovered: Recovered) -> HashMap<ModelName, Known> {
         match serde_json::from_str(&saved) {
             Ok(saved) => drop(known.insert(name, saved)),
             Err(error) => {
-                tracing::warn!(model = name.as_str(), "what was learned of it can't be read: {error}");
+                tracing::warn!("{}: what was learned of it can't be read: {error}", name.as_str());
             }
         }
     }

@@ -2,8 +2,9 @@
 //! passed in, on the monotonic clock.
 //!
 //! An account's creates never exceed its limit in any 60 s, whoever of its models sends them. What
-//! the provider says (a 429, `ratelimit-remaining: 0`) holds all of them; 429s that go on teach a
-//! lower limit, which is forgotten step by step once they have stopped.
+//! the provider says (a 429, `ratelimit-remaining: 0`) holds all of them; where that goes on, what
+//! went through from one time to the next is learned as a lower limit, which is forgotten step by
+//! step once it has stopped.
 
 use crate::heartbeat::Limits;
 use std::collections::VecDeque;
@@ -19,13 +20,14 @@ const DEFAULT_RETRY: Duration = Duration::from_secs(10);
 /// A provider that asks for more than this is asked again all the same.
 const LONGEST_HOLD: Duration = Duration::from_mins(15);
 
-/// Two 429s at least this far apart are more than a burst that was too quick.
-const PERSISTENT: Duration = Duration::from_secs(20);
+/// Between two ends of what is allowed that are at least this far apart, the limit shows: less than
+/// what it is counted by would show a burst alone.
+const PERSISTENT: Duration = MINUTE;
 
-/// Two 429s further apart than this have nothing to do with each other.
-const UNRELATED: Duration = Duration::from_mins(3);
+/// Two ends further apart than this have nothing to do with each other.
+const UNRELATED: Duration = Duration::from_mins(5);
 
-/// After this long without a 429, a learned limit is raised by half.
+/// After this long without one, a learned limit is raised by half.
 const RAISE_AFTER: Duration = Duration::from_mins(10);
 
 /// The pace of one account.
@@ -37,8 +39,8 @@ pub struct Pace {
     /// Creates of the last minute, those that were refused left out.
     sent: VecDeque<Instant>,
     held_until: Option<Instant>,
-    /// The first 429 of a row.
-    refused_at: Option<Instant>,
+    /// When what is allowed last came to its end, and how many creates went through since.
+    ended: Option<(Instant, u32)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +58,7 @@ impl Pace {
             learned: None,
             sent: VecDeque::new(),
             held_until: None,
-            refused_at: None,
+            ended: None,
         }
     }
 
@@ -101,12 +103,20 @@ impl Pace {
         for _ in 1..limits.creates {
             self.send(now);
         }
+        let went_through = limits.creates.saturating_sub(u32::from(refused));
+        if let Some((_, through)) = &mut self.ended {
+            *through = through.saturating_add(went_through);
+        }
         if refused {
             self.sent.pop_back();
             self.hold(now, limits.retry_after.or(limits.reset_in).unwrap_or(DEFAULT_RETRY));
-            self.learn(now);
+            // A lookup that was refused tells nothing of creates.
+            if limits.creates > 0 {
+                self.learn(now);
+            }
         } else if limits.remaining == Some(0) {
             self.hold(now, limits.reset_in.unwrap_or(DEFAULT_RETRY));
+            self.learn(now);
         }
     }
 
@@ -115,20 +125,21 @@ impl Pace {
         self.held_until = Some(self.held_until.map_or(until, |held| held.max(until)));
     }
 
+    /// What is allowed has come to its end: what went through since it last did is what there is.
     fn learn(&mut self, now: Instant) {
-        let first = match self.refused_at {
-            Some(first) if now.saturating_duration_since(first) < UNRELATED => first,
-            Some(_) | None => {
-                self.refused_at = Some(now);
-                return;
-            }
+        let Some((since, through)) = self.ended else {
+            self.ended = Some((now, 0));
+            return;
         };
-        if now.saturating_duration_since(first) >= PERSISTENT {
-            let went_through =
-                self.sent.iter().filter(|at| now.saturating_duration_since(**at) < MINUTE).count();
-            let limit = u32::try_from(went_through).unwrap_or(u32::MAX).clamp(1, self.limit(now));
+        let passed = now.saturating_duration_since(since);
+        if passed > UNRELATED {
+            self.ended = Some((now, 0));
+        // Where nothing went through, others use the account up: that is no limit to plan by.
+        } else if passed >= PERSISTENT && through > 0 {
+            let a_minute = f64::from(through) * MINUTE.as_secs_f64() / passed.as_secs_f64();
+            let limit = (a_minute.ceil() as u32).clamp(1, self.limit(now));
             self.learned = Some(Learned { limit, at: now });
-            self.refused_at = Some(now);
+            self.ended = Some((now, 0));
         }
     }
 }
@@ -203,6 +214,48 @@ mod tests {
         assert!(accepted.len() >= 6 * 7, "{}", accepted.len());
         let late = refused.iter().filter(|at| **at > 240.0).count();
         assert!(late < 12, "still refused {late} times in the last four minutes");
+    }
+
+    /// Six models at 30 s on an account of six creates a minute, which tells of its bucket in every
+    /// reply and answers all that are sent at an instant only after the last of them was sent.
+    #[test]
+    fn a_bucket_that_tells_when_it_is_empty_teaches_what_flows_into_it() {
+        let mut pace = Pace::new(300);
+        let (start, mut level, mut sent) = (clock::instant(), 6.0_f64, vec![0_u32; 6]);
+        for half_second in 0..1_200_u32 {
+            let now = start + seconds(f64::from(half_second) / 2.0);
+            level = (level + 0.05).min(6.0);
+            let held = held(&[2.0; 6], pace.limit(now));
+            let due = |model: &usize| half_second % 60 == 10 * *model as u32 && !held[*model];
+            let ready: Vec<usize> = (0..6).filter(due).filter(|_| pace.ready_at(now) <= now).collect();
+            for _ in &ready {
+                pace.send(now);
+            }
+            for model in ready {
+                let refused = level < 1.0;
+                level -= if refused { 0.0 } else { 1.0 };
+                let reset_in = Some(seconds(((6.0 - level) * 10.0).ceil()));
+                let retry_after = refused.then(|| seconds(10.0));
+                let limits = Limits { creates: 1, remaining: Some(level as u32), reset_in, retry_after };
+                pace.told(&limits, refused, now);
+                sent[model] += u32::from(!refused && half_second >= 800);
+            }
+        }
+        assert_eq!(pace.limit(start + seconds(600.0)), 6);
+        assert_eq!(sent[3..], [0, 0, 0], "held");
+        assert!(sent[..3].iter().all(|sent| *sent >= 6), "{sent:?}");
+    }
+
+    #[test]
+    fn a_while_in_which_nothing_goes_through_is_no_limit() {
+        let mut pace = Pace::new(300);
+        let start = clock::instant();
+        for wait in 0..20 {
+            let now = start + seconds(f64::from(wait) * 10.0);
+            pace.send(now);
+            pace.told(&Limits { creates: 1, ..Limits::default() }, true, now);
+        }
+        assert_eq!(pace.limit(start + seconds(200.0)), 300);
     }
 
     #[test]

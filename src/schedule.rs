@@ -7,6 +7,7 @@
 pub mod grid;
 
 use crate::config::Model;
+use crate::heartbeat::{Outcome, Rejection};
 use crate::state::{Known, Live, delta};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::time::Duration;
@@ -19,6 +20,9 @@ const LONGEST_BACKOFF_COG: Duration = Duration::from_secs(30);
 
 /// A model whose name or input was rejected (404, 422) is looked at again this often.
 const LOOK_AGAIN: Duration = Duration::from_hours(1);
+
+/// A server that refuses its token (401) is looked at again this often; an account sees to that itself.
+const LOOK_AGAIN_WITH_TOKEN: Duration = Duration::from_mins(15);
 
 /// What the schedule remembers of one model within the process.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -59,10 +63,11 @@ pub fn plan(model: &Model, known: &Known, live: &Live, cursor: &Cursor, now: Dat
         pause_ends.filter(|until| Span::around(model, lead, *until).active)
     } else if span.active {
         let due = due_within(model, known, cursor, &span, now);
-        // A due at or after the end of the span belongs to the next lead-in.
-        match (due, span.ends_at) {
-            (due, Some(end)) if due >= end => span.next_start,
-            (due, _) => Some(due),
+        match span.ends_at {
+            // A due at or after the end of the span belongs to the next lead-in; where that begins
+            // before the end, as in a short break, there is no gap, and the grid goes on.
+            Some(end) if due >= end => span.next_start.map(|start| if start > end { start } else { due }),
+            Some(_) | None => Some(due),
         }
     } else {
         span.next_start
@@ -131,19 +136,42 @@ fn due_within(
     {
         return start.max(grid::at_or_before(&model.name, interval, now));
     }
-    // Instants in the future are from before the clock was set back: they count as now.
-    if let Some(block) = &known.block {
-        return on_grid((block.at.min(now) + delta(LOOK_AGAIN)).max(cursor.dealt));
+    // Instants in the future are from before the clock was set back: they hold nothing up.
+    let block = known.block.as_ref().filter(|block| block.at <= now);
+    if let Some((at, pause)) = block.and_then(|block| Some((block.at, look_again(model, block.rejection)?))) {
+        return on_grid((at + delta(pause)).max(cursor.dealt));
     }
     on_grid(cursor.dealt.max(backoff_ends(model, known, span, now).unwrap_or(cursor.dealt)))
+}
+
+/// How long a blocked model is left alone; none where that is its account's to say.
+fn look_again(model: &Model, rejection: Rejection) -> Option<Duration> {
+    match rejection {
+        Rejection::Model | Rejection::Input => Some(LOOK_AGAIN),
+        Rejection::Token | Rejection::Credit => {
+            (!model.target.is_replicate()).then_some(LOOK_AGAIN_WITH_TOKEN)
+        }
+    }
 }
 
 /// Until when a model that timed out or could not be reached is left alone; none where it isn't.
 fn backoff_ends(model: &Model, known: &Known, span: &Span, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     // Each lead-in begins anew.
-    let failed = known.failed_dues.iter().filter(|due| span.started_at.is_none_or(|start| **due >= start));
+    let failed = known
+        .failed_dues
+        .iter()
+        .filter(|due| **due <= now && span.started_at.is_none_or(|start| **due >= start));
     let (in_a_row, last) = failed.fold((0_u32, None), |(count, _), due| (count + 1, Some(*due)));
+    // A time-out may have taken many intervals: what counts is the last due by its end.
+    let ended = known
+        .last
+        .as_ref()
+        .filter(|last| {
+            last.done_at <= now && matches!(last.outcome, Outcome::TimedOut | Outcome::Unreachable)
+        })
+        .map(|last| grid::at_or_before(&model.name, model.interval, last.done_at));
     let last = last?;
+    let last = ended.map_or(last, |ended| ended.max(last));
     let cap = if model.target.is_replicate() { LONGEST_BACKOFF } else { LONGEST_BACKOFF_COG };
     let doubled = model.interval.saturating_mul(1 << (in_a_row - 1).min(16));
     let pause = doubled.min(cap.max(model.interval));
@@ -151,7 +179,7 @@ fn backoff_ends(model: &Model, known: &Known, span: &Span, now: DateTime<Utc>) -
     // not come back together. The first due after it on the grid is the one that is taken.
     let jitter = grid::fraction(&format!("{}#{in_a_row}", model.name.as_str())) / 4.0;
     let wait = pause.mul_f64(1.0 - jitter);
-    Some(last.min(now) + delta(wait) - TimeDelta::milliseconds(1))
+    Some(last + delta(wait) - TimeDelta::milliseconds(1))
 }
 
 #[cfg(test)]

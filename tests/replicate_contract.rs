@@ -85,7 +85,7 @@ async fn out_of_time_it_is_cancelled() {
     let requests = bench.fake.requests();
     assert_eq!(requests.last().unwrap().call(), "POST /predictions/p1/cancel");
     let create = requests.iter().find(|request| request.call() == "POST /predictions").unwrap();
-    assert_eq!(create.header("prefer"), Some("wait=2"));
+    assert_eq!(create.header("prefer"), Some("wait=1"));
     assert_eq!(create.header("cancel-after"), Some("5s"), "the API takes no less");
 }
 

@@ -48,6 +48,7 @@ const HEAP_BINS: usize = 16;
 
 /// What was learned of a model's waits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Threshold {
     boundary: Duration,
     /// Whether the boundary lies between two heaps that were seen: it stays then, until it is

@@ -38,12 +38,12 @@ impl Account {
         Self { pace: Pace::new(creates_per_minute), block: None }
     }
 
-    /// Takes in a heartbeat that landed; true if the account is free again after a block.
-    pub(super) fn landed(&mut self, heartbeat: &Heartbeat, now: Instant) -> bool {
+    /// Takes in a heartbeat that landed.
+    pub(super) fn landed(&mut self, heartbeat: &Heartbeat, now: Instant) {
         match heartbeat.rejection {
             Some(Rejection::Token | Rejection::Credit) => {
                 self.block(heartbeat.error.clone().unwrap_or_default(), now + LOOK_AGAIN);
-                return false;
+                return;
             }
             Some(Rejection::Model | Rejection::Input) | None => {}
         }
@@ -56,10 +56,8 @@ impl Account {
             );
             if !silent {
                 self.block = None;
-                return true;
             }
         }
-        false
     }
 
     /// Holds all models of the account, until one of them has looked again at `look_at`.

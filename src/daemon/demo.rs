@@ -16,7 +16,7 @@ use crate::state::delta;
 use crate::status::assemble::assemble;
 use crate::status::{LastHeartbeat, ModelStatus, Snapshot};
 use anyhow::Context;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
@@ -128,7 +128,7 @@ impl Events {
                 fresh.push((model, last));
             }
         }
-        fresh.sort_by_key(|(_, last)| last.sent_at);
+        fresh.sort_by_key(|(_, last)| done_at(last));
         let mut lines = String::new();
         for (model, last) in fresh {
             let _ = writeln!(lines, "{}", line(model, last));
@@ -137,8 +137,13 @@ impl Events {
     }
 }
 
+/// When a heartbeat's answer had come.
+fn done_at(last: &LastHeartbeat) -> DateTime<Utc> {
+    last.sent_at + TimeDelta::milliseconds((last.total.unwrap_or_default() * 1000.0) as i64)
+}
+
 fn line(model: &ModelStatus, last: &LastHeartbeat) -> String {
-    let time = last.sent_at.format("%H:%M:%S");
+    let time = done_at(last).format("%H:%M:%S");
     let (name, outcome) = (&model.name, last.outcome.name());
     match (last.total, last.wait, &last.error) {
         (Some(total), Some(wait), _) => {

@@ -10,16 +10,17 @@ mod load;
 mod slot;
 
 use super::account::{Account, Demand};
-use super::command::{Command, Refusal};
+use super::command::Command;
 use super::configuration::Configuration;
 use super::systemd::Notifier;
 use crate::clock;
 use crate::config;
+use crate::config::value::format_duration;
 use crate::config::value::{ModelName, Token};
 use crate::heartbeat::Outcome;
 use crate::journal::{Entry, What};
 use crate::provider::http::Client;
-use crate::schedule::{self, grid};
+use crate::schedule::grid;
 use crate::state::{Known, delta, digest};
 use crate::store::{Store, StoreError};
 use chrono::{DateTime, Utc};
@@ -114,6 +115,8 @@ impl Engine {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
+                // Before what may never cease to come: once a second, it delays nothing.
+                _ = tick.tick() => self.tick(),
                 Some(expired) = self.timers.next() => {
                     let name = expired.into_inner();
                     if let Some(slot) = self.slots.get_mut(&name) {
@@ -124,7 +127,6 @@ impl Engine {
                 Some(landed) = self.flights.join_next_with_id() => self.landed(landed),
                 Some(_) = self.chores.join_next() => {}
                 Some(command) = commands.recv() => self.obey(command),
-                _ = tick.tick() => self.tick(),
             }
         }
         self.drain().await
@@ -172,7 +174,10 @@ impl Engine {
         let Some(slot) = self.slots.get_mut(name) else { return Dealt::Done };
         if slot.flight.is_some() {
             slot.cursor.dealt = now;
-            slot.cursor.wanted = None;
+            if slot.cursor.wanted.take().is_some() {
+                // Wanted at once, not due: the one in flight is as good.
+                return Dealt::Done;
+            }
             let why = "the one before it was still in flight";
             let entry = digest::not_sent(&slot.model, Outcome::Skipped, due, now, why);
             self.record(entry);
@@ -221,8 +226,10 @@ impl Engine {
                 let looks = looks.as_ref() == Some(name);
                 if slot.held != held || looks {
                     if slot.held.is_some() && held.is_none() {
-                        slot.cursor.wanted =
-                            if looks { Some(now) } else { schedule::want(&slot.model, &slot.known, now) };
+                        slot.want(now);
+                        if looks && slot.flight.is_none() {
+                            slot.cursor.wanted = Some(now);
+                        }
                     }
                     slot.held = held;
                     changed.push(name.clone());
@@ -237,7 +244,7 @@ impl Engine {
     /// Notes that a heartbeat is wanted at once, where that is due at all.
     fn want(&mut self, name: &ModelName, now: DateTime<Utc>) {
         if let Some(slot) = self.slots.get_mut(name) {
-            slot.cursor.wanted = schedule::want(&slot.model, &slot.known, now);
+            slot.want(now);
         }
     }
 
@@ -274,9 +281,10 @@ impl Engine {
     fn tick(&mut self) {
         let now = clock::now();
         if let Some(jump) = self.clock_watch.jumped() {
-            tracing::warn!(seconds = jump, "the wall clock was moved; dues and windows are worked out anew");
+            tracing::warn!("the wall clock was moved by {jump:.1} s; dues and windows are worked out anew");
             for slot in self.slots.values_mut() {
                 slot.cursor.dealt = slot.cursor.dealt.min(now);
+                slot.cursor.wanted = slot.cursor.wanted.map(|wanted| wanted.min(now));
             }
             self.look_at_all();
         }
@@ -327,7 +335,8 @@ impl Engine {
     async fn drain(mut self) -> anyhow::Result<()> {
         let grace = self.settings.shutdown_grace;
         if !self.flights.is_empty() {
-            tracing::info!(in_flight = self.flights.len(), ?grace, "waiting for heartbeats in flight");
+            let count = self.flights.len();
+            tracing::info!("waiting up to {} for {count} in flight", format_duration(grace));
         }
         self.timers.clear();
         self.stopping = true;
@@ -338,16 +347,11 @@ impl Engine {
         };
         if tokio::time::timeout(grace, landings).await.is_err() {
             let names: Vec<&str> = self.aboard.values().map(|(name, _)| name.as_str()).collect();
-            tracing::warn!(
-                models = names.join(", "),
-                "left in flight: a prediction still booting ends by itself"
-            );
+            tracing::warn!("left in flight, to end by themselves: {}", names.join(", "));
             self.flights.abort_all();
         }
-        for (name, slot) in &mut self.slots {
-            for waiter in slot.take_waiters() {
-                let _ = waiter.send(Err(Refusal::GivenUp(name.as_str().to_owned())));
-            }
+        for slot in self.slots.values_mut() {
+            slot.flight = None;
         }
         while self.chores.join_next().await.is_some() {}
         Ok(self.checkpoint().await?)

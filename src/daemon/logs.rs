@@ -1,6 +1,7 @@
 //! The log: to the journal where the service manager connects standard error to it, else to
 //! standard error, as text or as JSON.
 
+use super::telling::TOLD;
 use crate::config::Env;
 use clap::ValueEnum;
 use std::io::IsTerminal;
@@ -63,15 +64,21 @@ pub(super) fn start(format: Format, level: Level) -> anyhow::Result<()> {
         Ok(_) | Err(_) => EnvFilter::new(level),
     };
     let stderr = fmt::layer().with_writer(std::io::stderr).with_target(false);
+    // What the message tells needs no telling twice.
+    let told_once = fmt::format::debug_fn(|writer, field, value| match field.name() {
+        "message" => write!(writer, "{value:?}"),
+        name if TOLD.contains(&name) => Ok(()),
+        name => write!(writer, " {name}={value:?}"),
+    });
     let layer = match format {
         Format::Json => stderr.json().flatten_event(true).boxed(),
         Format::Auto if to_journal() => match tracing_journald::layer() {
             Ok(journal) => journal.with_syslog_identifier("warmd".to_owned()).boxed(),
-            Err(_) => stderr.without_time().with_ansi(false).boxed(),
+            Err(_) => stderr.fmt_fields(told_once).without_time().with_ansi(false).boxed(),
         },
         Format::Auto | Format::Text => {
             let color = std::io::stderr().is_terminal() && Env::process().welcomes_color();
-            stderr.with_ansi(color).boxed()
+            stderr.fmt_fields(told_once).with_ansi(color).boxed()
         }
     };
     tracing_subscriber::registry().with(filter).with(layer).try_init()?;

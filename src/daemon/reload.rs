@@ -111,7 +111,7 @@ async fn reload(path: &Path, env: &Env, engine: &Handle) -> Result<Outcome, Stop
             let warnings = configuration.warnings.clone();
             let load = |reply| Command::Load(Box::new(configuration), reply);
             let changes = engine.ask(load).await?;
-            tracing::info!(config = %path.display(), changes = changes.len(), "configuration reloaded");
+            tracing::info!("{} reloaded: {} changes", path.display(), changes.len());
             for change in &changes {
                 tracing::info!("{change}");
             }
@@ -217,7 +217,8 @@ impl Watch {
         self.folders = folders;
         for folder in new {
             if let Err(error) = watcher.watch(&folder, RecursiveMode::NonRecursive) {
-                tracing::warn!(folder = %folder.display(), "can't be watched ({error}); changes need SIGHUP or `warmctl reload`");
+                let named = folder.display();
+                tracing::warn!("{named} can't be watched ({error}); changes need SIGHUP or `warmctl reload`");
                 self.folders.remove(&folder);
             }
         }

@@ -37,13 +37,13 @@ impl Tasks {
         let all = async {
             while let Some((name, result)) = self.next_ended().await {
                 if let Err(error) = result {
-                    tracing::error!(task = name, "task failed while stopping: {error:#}");
+                    tracing::error!("the task `{name}` failed while stopping: {error:#}");
                 }
             }
         };
         if tokio::time::timeout(grace, all).await.is_err() {
             for name in self.names.values() {
-                tracing::warn!(task = name, "task did not end in time, and is ended");
+                tracing::warn!("the task `{name}` did not end in time, and is ended");
             }
             self.set.shutdown().await;
         }

@@ -139,7 +139,10 @@ impl Zones {
             (Ok(Some(tz)), _) => Ok(Zone::new(name, Rules::System(tz))),
             (Ok(None), built_in) => built_in.map_err(|_| self.unknown(name)),
             (Err(why), Ok(zone)) => {
-                tracing::warn!(zone = name, path = %path.display(), %why, "the copy built in serves");
+                tracing::warn!(
+                    "zone {name}: {} can't be read ({why}); the copy built in serves",
+                    path.display()
+                );
                 Ok(zone)
             }
             (Err(why), Err(_)) => Err(ZoneError::Damaged { name: name.to_owned(), path, why }),

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::{ColdAfter, Lead, Probe, Target};
-use crate::heartbeat::{Evidence, Heartbeat, Outcome, Rejection};
+use crate::heartbeat::{Evidence, Heartbeat, Outcome};
 use crate::hours::grammar::Open;
 use crate::hours::zone::Zones;
 use crate::hours::{ActiveHours, Part};
@@ -44,6 +44,8 @@ struct Life {
     now: DateTime<Utc>,
     latency: TimeDelta,
     outcome: Outcome,
+    /// Of those whose outcome is that.
+    rejection: Rejection,
     /// Due, and sent.
     sent: Vec<(DateTime<Utc>, DateTime<Utc>)>,
 }
@@ -53,7 +55,8 @@ impl Life {
         let known = Known::default();
         let cursor = Cursor { dealt: now, wanted: want(&model, &known, now) };
         let latency = TimeDelta::milliseconds(400);
-        Self { model, known, cursor, now, latency, outcome: Outcome::Warm, sent: Vec::new() }
+        let (outcome, rejection) = (Outcome::Warm, Rejection::Input);
+        Self { model, known, cursor, now, latency, outcome, rejection, sent: Vec::new() }
     }
 
     fn plan(&self) -> Plan {
@@ -96,7 +99,7 @@ impl Life {
             wait: None,
             predict: None,
             error: None,
-            rejection: (self.outcome == Outcome::Rejected).then_some(Rejection::Input),
+            rejection: (self.outcome == Outcome::Rejected).then_some(self.rejection),
         };
         let what = What::Heartbeat { heartbeat, in_hours: true };
         self.known.apply(&Entry { model: self.model.name.clone(), at: done_at, what });
@@ -172,6 +175,17 @@ fn the_lead_follows_the_longest_boot_between_a_minute_and_a_quarter_of_an_hour()
 }
 
 #[test]
+fn a_break_shorter_than_the_lead_is_kept_warm_through_at_the_same_pace() {
+    let mut life = Life::start(model("llama", &["08:00-12:00", "12:01-20:00"], 30), at("20T03:00:00"));
+    let what = What::Boot { took: Some(Duration::from_secs(100)) };
+    life.known.apply(&Entry { model: life.model.name.clone(), at: life.now, what });
+    life.until(at("20T13:00:00"));
+    for pair in life.dues()[1..].windows(2) {
+        assert_eq!(pair[1] - pair[0], TimeDelta::seconds(30), "{pair:?}");
+    }
+}
+
+#[test]
 fn a_long_interval_still_warms_before_the_opening() {
     let mut life = Life::start(model("llama", &["08:00-20:00"], 3_600), at("20T03:00:00"));
     life.until(at("20T12:00:00"));
@@ -242,6 +256,40 @@ fn each_lead_in_begins_anew_after_failures() {
 }
 
 #[test]
+fn hours_closed_for_less_than_the_lead_are_bridged_on_the_grid() {
+    let mut short = model("llama", &["08:00-12:00", "12:05-20:00"], 30);
+    short.lead = Lead::Fixed(Duration::from_mins(10));
+    let mut life = Life::start(short, at("20T11:00:00"));
+    life.until(at("20T13:00:00"));
+    for pair in life.dues()[1..].windows(2) {
+        assert_eq!(pair[1] - pair[0], TimeDelta::seconds(30), "{pair:?}");
+    }
+}
+
+#[test]
+fn a_time_out_of_many_intervals_still_backs_off() {
+    let mut life = Life::start(model("llama", &["always"], 30), at("20T12:00:00"));
+    (life.outcome, life.latency) = (Outcome::TimedOut, TimeDelta::minutes(10));
+    life.until(at("20T18:00:00"));
+    let pauses = life.sent.windows(2).map(|pair| pair[1].1 - pair[0].1 - life.latency);
+    let pauses: Vec<i64> = pauses.map(|pause| pause.num_seconds()).collect();
+    assert!(pauses[0] <= 60 && pauses.iter().skip(5).all(|pause| (195..=330).contains(pause)), "{pauses:?}");
+}
+
+#[test]
+fn a_refused_token_is_its_accounts_matter_or_looked_at_again_by_the_quarter() {
+    let token = |target: Target| {
+        let mut life = Life::start(Model { target, ..model("m", &["always"], 30) }, at("20T12:00:00"));
+        (life.outcome, life.rejection) = (Outcome::Rejected, Rejection::Token);
+        life.until(at("20T13:00:00")).sent.len()
+    };
+    let cog = Target::Cog { base: "http://127.0.0.1:5000".parse().unwrap() };
+    assert!((4..=5).contains(&token(cog)));
+    let deployment = Target::Deployment { owner: "acme".to_owned(), name: "m".to_owned() };
+    assert!(token(deployment) >= 120, "nothing holds it that its account does not");
+}
+
+#[test]
 fn a_model_that_runs_and_fails_keeps_its_rhythm() {
     let mut life = Life::start(model("llama", &["always"], 30), at("20T12:00:00"));
     life.outcome = Outcome::Failed;
@@ -272,12 +320,16 @@ fn a_pause_holds_and_then_frees() {
 
 #[test]
 fn a_clock_that_was_set_back_holds_nothing_up() {
-    let mut life = Life::start(model("llama", &["always"], 30), at("20T12:00:00"));
-    life.outcome = Outcome::TimedOut;
-    life.until(at("20T13:00:00"));
-    life.now = at("20T12:00:00");
-    life.cursor.dealt = life.now;
-    assert!(life.plan().due.unwrap() <= at("20T12:06:00"));
+    for outcome in [Outcome::TimedOut, Outcome::Rejected] {
+        let mut life = Life::start(model("llama", &["always"], 30), at("20T12:00:00"));
+        life.outcome = outcome;
+        life.until(at("20T13:00:00"));
+        let before = life.sent.len();
+        life.now = at("20T09:00:00");
+        life.cursor.dealt = life.now;
+        life.until(at("20T09:01:00"));
+        assert!((1..=2).contains(&(life.sent.len() - before)), "{outcome:?}: {:?}", life.dues());
+    }
 }
 
 proptest! {

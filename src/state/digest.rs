@@ -12,13 +12,20 @@ use std::time::Duration;
 /// How many intervals a single answer vouches for at most, as the state `warm` has it.
 const VOUCHED_INTERVALS: u32 = 2;
 
-/// What one finished heartbeat adds to the journal, in order; the first entry is the heartbeat.
-pub fn digest(known: &Known, order: &Order, due_at: DateTime<Utc>, seen: &Observation) -> Vec<Entry> {
-    let model = &*order.model;
+/// What one finished heartbeat adds to the journal, in order; the first entry is the heartbeat. The
+/// `model` as it is now, not as it was when the heartbeat was ordered, tells which hours are spent:
+/// they may have been edited meanwhile, and are accounted for up to that edit.
+pub fn digest(
+    known: &Known,
+    model: &Model,
+    order: &Order,
+    due_at: DateTime<Utc>,
+    seen: &Observation,
+) -> Vec<Entry> {
     let heartbeat = classify::judge(order, due_at, seen);
-    let in_hours = model.hours.at(heartbeat.sent_at).open;
+    let in_hours = order.model.hours.at(heartbeat.sent_at).open;
     let mut entries = vec![What::Heartbeat { heartbeat: heartbeat.clone(), in_hours }];
-    entries.extend(boot(known, &heartbeat, seen, model.timeout));
+    entries.extend(boot(known, &heartbeat, seen, order.model.timeout));
     if let Some(setup) = seen.signs.setup {
         // Repeated only when there is something new in it: the journal is not a log.
         if known.setups.back() != Some(&setup.started_at) {
@@ -38,12 +45,24 @@ pub fn not_sent(model: &Model, outcome: Outcome, due: DateTime<Utc>, now: DateTi
 }
 
 /// How active hours were spent from where they are accounted for up to `now`, when no answer
-/// vouches for them: before the hours themselves change.
+/// vouches for them.
 pub fn unvouched(known: &Known, model: &Model, now: DateTime<Utc>) -> Vec<Entry> {
     let Some(mark) = known.accounted_to else { return Vec::new() };
     pieces(model, mark, now, Spent::Unknown)
         .map(|what| Entry { model: model.name.clone(), at: now, what })
         .collect()
+}
+
+/// From `now` on hours are accounted for anew. None where they are up to a later instant, from
+/// before the clock was set back: no second is counted twice.
+pub fn tracked(known: &Known, model: &Model, now: DateTime<Utc>) -> Option<Entry> {
+    let is_ahead = known.accounted_to.is_some_and(|mark| mark > now);
+    (!is_ahead).then(|| Entry { model: model.name.clone(), at: now, what: What::Tracked })
+}
+
+/// Both: up to `now` by these hours, before they change.
+pub fn accounted(known: &Known, model: &Model, now: DateTime<Utc>) -> Vec<Entry> {
+    unvouched(known, model, now).into_iter().chain(tracked(known, model, now)).collect()
 }
 
 /// The boot that this heartbeat shows, if any, with its duration where one is known.
@@ -54,9 +73,10 @@ fn boot(known: &Known, heartbeat: &Heartbeat, seen: &Observation, timeout: Durat
         if heartbeat.outcome == Outcome::Cold || (unknown && seen.signs.met_starting) {
             return Some(What::Boot { took: own.or(seen.signs.held) });
         }
-        // One that this heartbeat did not wait for itself: it happened since the last contact. A
-        // setup older than that is another replica behind the address, met for the first time.
-        let contact = known.last.as_ref().map(|last| last.sent_at);
+        // One that this heartbeat did not wait for itself: it happened since the last answer. A
+        // setup older than that is another replica behind the address, met for the first time. A
+        // heartbeat that was refused meanwhile tells nothing: a setup begins before its server listens.
+        let contact = known.answered_at.or_else(|| known.last.as_ref().map(|last| last.sent_at));
         let since = contact.is_some_and(|contact| setup.started_at > contact);
         return (unknown && since).then_some(What::Boot { took: own });
     }

@@ -1,8 +1,9 @@
 //! What a heartbeat adds to the journal, and what the journal makes of a model. All on a fake clock.
 
-use super::digest::{digest, unvouched};
+use super::digest::{accounted, digest, unvouched};
 use super::standing::standing;
 use super::*;
+use crate::classify::threshold::START;
 use crate::config::{Probe, Target};
 use crate::heartbeat::{Answer, Evidence, Limits, Observation, Order, Setup, Signs};
 use crate::hours::grammar::Open;
@@ -71,7 +72,7 @@ impl Story {
             signs,
             limits: Limits::default(),
         };
-        let entries = digest(&self.known, &order, at(sent), &seen);
+        let entries = digest(&self.known, &self.model, &order, at(sent), &seen);
         self.take(entries);
         self.known.last.clone().unwrap()
     }
@@ -165,6 +166,21 @@ fn only_active_hours_are_accounted_for() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_and_forth_counts_no_second_twice() {
+    let mut story = Story::begin(model(&["always"], 30), at(0.0));
+    for beat in 0..40 {
+        story.queued(f64::from(beat) * 30.0, 0.1);
+    }
+    // A restart whose clock is an hour behind, heartbeats by that clock, and its correction.
+    let early = accounted(&story.known, &story.model, at(-3600.0));
+    story.take(early);
+    story.queued(-3570.0, 0.1);
+    story.queued(1200.0, 0.1);
+    let all = story.spent(Spent::Warm) + story.spent(Spent::Unknown);
+    assert!((all - 1200.2).abs() < 0.01, "{all}");
+}
+
+#[test]
 fn a_setup_decides_both_ways_however_long_it_took() {
     let mut story = Story::begin(model(&["always"], 30), at(0.0));
     let met = Signs {
@@ -189,6 +205,36 @@ fn a_boot_between_two_heartbeats_is_counted_and_waited_for_by_nobody() {
     let second = story.seen(30.0, 0.1, Answer::Succeeded, ready(setup(10.0, 3.0)));
     assert_eq!(second.outcome, Outcome::Warm);
     assert_eq!(story.boots(), [Some(Duration::from_secs(3))]);
+}
+
+#[test]
+fn a_server_that_is_refused_while_its_setup_has_begun_counts_a_boot_once_it_is_back() {
+    let mut story = Story::begin(model(&["always"], 30), at(0.0));
+    let ready = |setup| Signs { setup: Some(setup), ..Signs::default() };
+    story.seen(0.0, 0.1, Answer::Succeeded, ready(setup(-100.0, 3.0)));
+    story.seen(30.0, 0.1, Answer::Unreachable("refused".to_owned()), Signs::default());
+    story.seen(60.0, 0.1, Answer::Succeeded, ready(setup(29.9, 3.0)));
+    assert_eq!(story.boots(), [Some(Duration::from_secs(3))]);
+}
+
+#[test]
+fn hours_edited_while_a_heartbeat_is_in_flight_count_as_they_are_now() {
+    let mut story = Story::begin(model(&["always"], 30), at(0.0));
+    let order = Order { model: story.model.clone(), cold_after: START, known_setups: Vec::new() };
+    story.model = model(&["13:00-14:00"], 30);
+    let seen = Observation {
+        sent_at: at(5.0),
+        done_at: at(20.0),
+        total: Duration::from_secs(15),
+        answer: Answer::Succeeded,
+        signs: Signs::default(),
+        limits: Limits::default(),
+    };
+    // The edit came at 10 s, and was accounted for then.
+    story.take([Entry { model: story.model.name.clone(), at: at(10.0), what: What::Tracked }]);
+    let entries = digest(&story.known, &story.model, &order, at(5.0), &seen);
+    assert!(matches!(entries[0].what, What::Heartbeat { in_hours: true, .. }));
+    assert!(!entries.iter().any(|entry| matches!(entry.what, What::Spent { .. })), "{entries:?}");
 }
 
 #[test]

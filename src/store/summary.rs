@@ -108,7 +108,7 @@ impl Summary {
         let times = |i: usize| -> rusqlite::Result<Distribution> {
             let bytes = row.get_ref(i)?.as_blob_or_null()?.unwrap_or_default();
             Ok(Distribution::from_bytes(bytes).unwrap_or_else(|e| {
-                tracing::warn!(error = %e, "a histogram in the state file is damaged and left out");
+                tracing::warn!("a histogram in the state file is damaged and left out: {e}");
                 Distribution::default()
             }))
         };

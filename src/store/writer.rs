@@ -115,7 +115,10 @@ impl Writer {
                         queue.written();
                     }
                     Err(e) => {
-                        tracing::warn!(error = %e, entries = work.entries.len(), "the journal can't be written; trying again");
+                        tracing::warn!(
+                            "the journal can't be written, {} entries wait; trying again: {e}",
+                            work.entries.len()
+                        );
                         retry = (retry * 2).min(RETRY);
                         due = clock::instant() + retry;
                         queue.put_back(work.entries, e);
@@ -204,7 +207,7 @@ impl Writer {
 
 /// Tells of a journal's row that can't be read; it is left out, as nothing can be made of it.
 pub(super) fn damaged(row: i64, why: &PackedError) {
-    tracing::warn!(row, error = %why, "a row of the journal is damaged and left out");
+    tracing::warn!("row {row} of the journal is damaged and left out: {why}");
 }
 
 /// Says that the thread has ended, however it did.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where what it rests on is not so")]
 
+mod account;
 mod bad_input;
 mod cog;
 mod lifecycle;

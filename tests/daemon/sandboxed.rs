@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 use warmd::sandbox::{Conduct, ModelSettings, Sandbox, Settings, Spread, Truth};
 
 /// A sandbox and the threads it runs on.
-struct Replicate {
+pub(crate) struct Replicate {
     runtime: Runtime,
     sandbox: Option<Sandbox>,
 }
@@ -27,12 +27,12 @@ impl Replicate {
     }
 
     /// `count` models that all behave so, asked for by their name alone.
-    fn of_models(count: usize, conduct: &Conduct) -> Self {
+    pub(crate) fn of_models(count: usize, conduct: &Conduct) -> Self {
         let models = (0..count).map(|number| ModelSettings::new("acme", &name(number), conduct.clone()));
         Self::start(Settings { models: models.collect(), ..Settings::default() })
     }
 
-    fn sandbox(&self) -> &Sandbox {
+    pub(crate) fn sandbox(&self) -> &Sandbox {
         self.sandbox.as_ref().unwrap()
     }
 
@@ -41,7 +41,7 @@ impl Replicate {
     }
 
     /// What a `warm.toml` that keeps these models warm says.
-    fn config(&self, count: usize, interval: &str) -> String {
+    pub(crate) fn config(&self, count: usize, interval: &str) -> String {
         let mut text = format!("[replicate]\nbase_url = \"{}\"\n", self.sandbox().base_url());
         for number in 0..count {
             let name = name(number);
@@ -96,7 +96,7 @@ fn number(value: &Value) -> f64 {
 }
 
 /// Boots of 2.6–4 s, and an idle time-out of 6 s: what is asked for every 3 s stays warm.
-fn brisk() -> Conduct {
+pub(crate) fn brisk() -> Conduct {
     Conduct {
         idle_timeout: Duration::from_secs(6),
         boot: Spread::millis(2_600, 4_000),

@@ -168,11 +168,7 @@ impl Warmd {
     pub(crate) fn outcomes(&self, model: &str) -> Vec<String> {
         self.events(model)
             .iter()
-            .filter_map(|event| match event["message"].as_str()? {
-                "cold boot" => Some("cold".to_owned()),
-                "heartbeat" | "heartbeat brought no answer" => event["outcome"].as_str().map(str::to_owned),
-                _ => None,
-            })
+            .filter_map(|event| event["outcome"].as_str().map(str::to_owned))
             .filter(|outcome| outcome != "skipped")
             .collect()
     }

@@ -37,7 +37,7 @@ impl Engine {
             known_setups: slot.known.setups.iter().copied().collect(),
         };
         self.flown += 1;
-        let (flight, model) = (self.flown, name.clone());
+        let (flight, model, account) = (self.flown, name.clone(), slot.account.clone());
         let (phase_sender, phase) = watch::channel(Phase::Sent);
         let handle = self.flights.spawn(async move {
             let seen = provider.beat(&order, &phase_sender).await;
@@ -45,7 +45,8 @@ impl Engine {
         });
         self.aboard.insert(handle.id(), (name.clone(), flight));
         let sent = InFlight { due_at: due, sent_at: now, phase: Phase::Sent };
-        slot.flight = Some(Flight { number: flight, handle, phase, sent, waiters: Vec::new() });
+        let (model, waiters) = (name.clone(), Vec::new());
+        slot.flight = Some(Flight { number: flight, model, account, handle, phase, sent, waiters });
     }
 
     /// Takes in a heartbeat that has come back.
@@ -58,7 +59,7 @@ impl Engine {
             Err(error) => {
                 let Some((model, flight)) = self.aboard.remove(&error.id()) else { return };
                 if error.is_panic() {
-                    tracing::error!(model = model.as_str(), "a heartbeat panicked: {error}");
+                    tracing::error!("{}: a heartbeat panicked: {error}", model.as_str());
                 }
                 if let Some(slot) = self.slots.get_mut(&model)
                     && slot.flight.as_ref().is_some_and(|now| now.number == flight)
@@ -70,23 +71,21 @@ impl Engine {
             }
         };
         let Some(slot) = self.slots.get_mut(&landed.model) else { return };
-        if slot.flight.as_ref().is_none_or(|flight| flight.number != landed.flight) {
-            return;
-        }
-        let waiters = slot.take_waiters();
-        let entries = digest::digest(&slot.known, &landed.order, landed.due_at, &landed.seen);
-        let account = slot.account.clone();
+        let Some(flight) = slot.flight.take_if(|flight| flight.number == landed.flight) else { return };
+        let entries = digest::digest(&slot.known, &slot.model, &landed.order, landed.due_at, &landed.seen);
+        let re_equipped = slot.account != flight.account;
         let Some(What::Heartbeat { heartbeat, .. }) = entries.first().map(|entry| entry.what.clone()) else {
             return;
         };
         self.record_all(entries);
-        if let Some(account) = account {
-            self.tell_account(&account, &heartbeat, &landed.seen);
+        if let Some(account) = &flight.account {
+            self.tell_account(account, &heartbeat, &landed.seen);
         }
-        for waiter in waiters {
-            // Whoever asked may have gone away meanwhile.
-            let _ = waiter.send(Ok(heartbeat.clone()));
+        if re_equipped && heartbeat.rejection.is_some() {
+            // Another token was refused than the one that it has by now.
+            self.want(&landed.model, clock::now());
         }
+        flight.land(&heartbeat);
         self.look_at(&landed.model);
     }
 
@@ -96,17 +95,8 @@ impl Engine {
         let Some(account) = self.accounts.get_mut(token) else { return };
         let refused = heartbeat.outcome == Outcome::RateLimited;
         account.pace.told(&seen.limits, refused, instant);
-        let freed = account.landed(heartbeat, instant);
+        account.landed(heartbeat, instant);
+        // Whoever is free again is wanted at once.
         self.apply_holds();
-        if freed {
-            let now = clock::now();
-            let config = self.running.config.clone();
-            for name in config.models.iter().map(|model| &model.name) {
-                if self.slots.get(name).is_some_and(|slot| slot.account.as_ref() == Some(token)) {
-                    self.want(name, now);
-                    self.look_at(name);
-                }
-            }
-        }
     }
 }

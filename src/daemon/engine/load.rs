@@ -5,7 +5,7 @@
 
 use super::slot::Slot;
 use super::{Engine, clock};
-use crate::config::value::ModelName;
+use crate::config::value::{ModelName, Token};
 use crate::config::{Config, Model};
 use crate::daemon::account::Account;
 use crate::daemon::configuration::Configuration;
@@ -47,6 +47,10 @@ impl Engine {
         for (name, slot) in slots {
             self.retire(name, slot, now);
         }
+        for known in self.dormant.values_mut() {
+            // Out of the file they have no hours, from when they were taken out on.
+            known.accounted_to = None;
+        }
         self.restore_blocks();
         let instant = clock::instant();
         for account in self.accounts.values_mut() {
@@ -70,24 +74,22 @@ impl Engine {
             match model.hours.rezone(&zones) {
                 Ok(hours) => rezoned.hours = hours,
                 Err(error) => {
-                    tracing::warn!(model = model.name.as_str(), "keeps its zone as it was: {error}");
+                    tracing::warn!("{}: keeps its zone as it was: {error}", model.name.as_str());
                     continue;
                 }
             }
             *model = Arc::new(rezoned);
-            let entries =
-                self.slots.get(&model.name).map(|slot| digest::unvouched(&slot.known, &slot.model, now));
-            self.account_up_to(&model.name, entries.unwrap_or_default(), now);
+            if let Some(slot) = self.slots.get(&model.name) {
+                self.record_all(digest::accounted(&slot.known, &slot.model, now));
+            }
             if let Some(slot) = self.slots.get_mut(&model.name) {
                 slot.model = model.clone();
             }
         }
         self.running.config = Arc::new(config);
         self.running.zones = zones;
-        tracing::info!(
-            tzdata = self.running.zones.describe(),
-            "the time zones have changed; windows are worked out anew"
-        );
+        let version = self.running.zones.describe();
+        tracing::info!("the time zones are now {version}; windows are worked out anew");
         self.look_at_all();
     }
 
@@ -124,7 +126,7 @@ impl Engine {
     ) -> (Slot, bool) {
         let old = std::mem::replace(&mut slot.model, model.clone());
         if old.hours != model.hours {
-            for entry in digest::unvouched(&slot.known, &old, now).into_iter().chain([tracked(model, now)]) {
+            for entry in digest::accounted(&slot.known, &old, now) {
                 slot.known.apply(&entry);
                 self.store.append(entry);
             }
@@ -168,13 +170,12 @@ impl Engine {
     /// they were spent unknown; while the model was not in the file, there were none.
     fn settle(&mut self, name: &ModelName, starting: bool, now: DateTime<Utc>) {
         let Some(slot) = self.slots.get(name) else { return };
-        let entries = if starting { digest::unvouched(&slot.known, &slot.model, now) } else { Vec::new() };
-        self.account_up_to(name, entries, now);
-    }
-
-    fn account_up_to(&mut self, name: &ModelName, entries: Vec<Entry>, now: DateTime<Utc>) {
-        let Some(model) = self.slots.get(name).map(|slot| slot.model.clone()) else { return };
-        self.record_all(entries.into_iter().chain([tracked(&model, now)]).collect());
+        let entries = if starting {
+            digest::accounted(&slot.known, &slot.model, now)
+        } else {
+            digest::tracked(&slot.known, &slot.model, now).into_iter().collect()
+        };
+        self.record_all(entries);
     }
 
     /// Forgets what was learned of another reference than the one that is kept warm now.
@@ -194,8 +195,14 @@ impl Engine {
             slot.known.apply(&entry);
             self.store.append(entry);
         }
-        slot.known.accounted_to = None;
         self.dormant.insert(name, slot.known);
+    }
+
+    /// Whether a model of the account has answered since: what refused another one then is over, even
+    /// where that one has not been asked again yet.
+    fn answered_since(&self, token: &Token, at: DateTime<Utc>) -> bool {
+        let mut of_account = self.slots.values().filter(|slot| slot.account.as_ref() == Some(token));
+        of_account.any(|slot| slot.known.answered_at.is_some_and(|answered| answered > at))
     }
 
     /// An account that was blocked when the process before this one ended still is: one heartbeat
@@ -206,6 +213,7 @@ impl Engine {
         for slot in self.slots.values() {
             if let (Some(token), Some(block)) = (&slot.account, &slot.known.block)
                 && matches!(block.rejection, Rejection::Token | Rejection::Credit)
+                && !self.answered_since(token, block.at)
             {
                 errors.insert(token.clone(), block.error.clone());
             }
@@ -216,8 +224,4 @@ impl Engine {
             }
         }
     }
-}
-
-fn tracked(model: &Model, now: DateTime<Utc>) -> Entry {
-    Entry { model: model.name.clone(), at: now, what: What::Tracked }
 }

@@ -40,6 +40,9 @@ pub(super) struct Slot {
 #[derive(Debug)]
 pub(super) struct Flight {
     pub(super) number: u64,
+    pub(super) model: ModelName,
+    /// The account it was sent from: a reload may have given the model another since.
+    pub(super) account: Option<Token>,
     pub(super) handle: AbortHandle,
     pub(super) phase: watch::Receiver<Phase>,
     pub(super) sent: InFlight,
@@ -62,6 +65,11 @@ impl Slot {
         self.plan
     }
 
+    /// Notes that a heartbeat is wanted at once, where that is due at all: one in flight is it.
+    pub(super) fn want(&mut self, now: DateTime<Utc>) {
+        self.cursor.wanted = schedule::want(&self.model, &self.known, now).filter(|_| self.flight.is_none());
+    }
+
     pub(super) fn standing(&self, now: DateTime<Utc>) -> (State, Option<String>) {
         standing(&self.model, &self.known, &self.live(), self.plan.active, now)
     }
@@ -80,12 +88,6 @@ impl Slot {
         }
     }
 
-    /// The flight is over: who waits for it.
-    pub(super) fn take_waiters(&mut self) -> Vec<oneshot::Sender<Result<Heartbeat, Refusal>>> {
-        let flight = self.flight.take();
-        flight.map(|mut flight| std::mem::take(&mut flight.waiters)).unwrap_or_default()
-    }
-
     fn live(&self) -> Live {
         let in_flight =
             self.flight.as_ref().map(|flight| InFlight { phase: *flight.phase.borrow(), ..flight.sent });
@@ -93,10 +95,23 @@ impl Slot {
     }
 }
 
+impl Flight {
+    /// It has landed: tells whoever waits for it.
+    pub(super) fn land(mut self, heartbeat: &Heartbeat) {
+        for waiter in self.waiters.drain(..) {
+            // Whoever asked may have gone away meanwhile.
+            let _ = waiter.send(Ok(heartbeat.clone()));
+        }
+    }
+}
+
 impl Drop for Flight {
-    /// A flight that nobody waits for any more is ended: its entry was removed or re-aimed. One
-    /// that has landed has nothing left to end.
+    /// One that is given up is ended, and whoever waits for it hears so: its entry was removed or
+    /// re-aimed, or the daemon stops. One that has landed has nothing left to end.
     fn drop(&mut self) {
         self.handle.abort();
+        for waiter in self.waiters.drain(..) {
+            let _ = waiter.send(Err(Refusal::GivenUp(self.model.as_str().to_owned())));
+        }
     }
 }

@@ -22,6 +22,9 @@ const PLAIN_CALL: Duration = Duration::from_secs(30);
 /// and so its cancelling.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
+/// What a held reply may take on its way, and the lookups before it, at the least.
+const REPLY_ALLOWANCE: Duration = Duration::from_secs(1);
+
 /// The API takes no shorter `Cancel-After`.
 const SHORTEST_CANCEL_AFTER: u64 = 5;
 
@@ -96,7 +99,7 @@ impl Api {
     pub(super) async fn cancel(&self, id: &PredictionId, deadline: Instant) {
         let path = ["predictions", id.as_str(), "cancel"];
         if let Err(error) = self.send(Method::POST, &path, Vec::new(), None, deadline).await {
-            tracing::debug!(%error, "a prediction could not be cancelled; its Cancel-After will");
+            tracing::debug!("a prediction could not be cancelled, its Cancel-After will: {error}");
         }
     }
 
@@ -128,9 +131,10 @@ impl Api {
     }
 }
 
-/// How long a create's reply is held back for the result, in whole seconds from 1 up.
+/// How long a create's reply is held back for the result, in whole seconds from 1 up: never to the
+/// end of the heartbeat, by which it must have come for the prediction to be cancelled.
 pub(super) fn create_wait(timeout: Duration) -> Duration {
-    Duration::from_secs(timeout.min(LONGEST_WAIT).as_secs().max(1))
+    Duration::from_secs(timeout.saturating_sub(REPLY_ALLOWANCE).min(LONGEST_WAIT).as_secs().max(1))
 }
 
 fn shown(path: &[&str]) -> String {
