@@ -7,9 +7,11 @@ use warmd::sandbox::{Conduct, Fault, FaultOrder, Spread};
 
 #[test]
 fn what_blocks_an_account_blocks_all_of_it_and_one_answer_frees_all_of_it() {
-    let replicate = Replicate::of_models(4, &brisk());
+    let quick = Conduct { boot: Spread::millis(0, 100), ..brisk() };
+    let replicate = Replicate::of_models(4, &quick);
     assert!(replicate.sandbox().set_fault(FaultOrder::creates(Fault::NoCredit, 1_000)));
-    let home = Home::new(&replicate.config(4, "1m"));
+    // So long that no due of the grid comes by.
+    let home = Home::new(&replicate.config(4, "20h"));
     let _warmd = home.start();
     let states = |state: &str| {
         let status = home.status();
