@@ -7,7 +7,8 @@ use warmd::sandbox::{Conduct, Fault, FaultOrder, Spread};
 
 #[test]
 fn what_blocks_an_account_blocks_all_of_it_and_one_answer_frees_all_of_it() {
-    let replicate = Replicate::of_models(4, &brisk());
+    let quick = Conduct { boot: Spread::millis(0, 100), ..brisk() };
+    let replicate = Replicate::of_models(4, &quick);
     assert!(replicate.sandbox().set_fault(FaultOrder::creates(Fault::NoCredit, 1_000)));
     // So long an interval that no due of the grid falls into a boot.
     let home = Home::new(&replicate.config(4, "1d"));
