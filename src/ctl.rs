@@ -34,6 +34,7 @@ pub use model::picture;
 pub use overview::overview;
 pub use screen::Screen;
 
+use crate::config::Env;
 use args::{Cli, Verb};
 use clap::{CommandFactory, Parser};
 use failure::Failure;
@@ -43,13 +44,14 @@ use std::process::ExitCode;
 /// The program.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    let color = !cli.global.no_color && Env::process().welcomes_color();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return Failure::Io(error).tell(),
+        Err(error) => return Failure::Io(error).tell(color),
     };
     match runtime.block_on(run(cli)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.tell(),
+        Err(failure) => failure.tell(color),
     }
 }
 

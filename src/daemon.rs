@@ -50,8 +50,6 @@ pub struct Daemon {
     pub engine: Handle,
     /// Stops it.
     pub stop: CancellationToken,
-    /// Its sums.
-    pub store: Arc<Store>,
     tasks: Tasks,
     grace: Duration,
 }
@@ -114,7 +112,7 @@ impl Daemon {
         });
         tasks.start("signals", signals.run(reloader, stop.clone()));
         systemd::ready();
-        Ok(Self { engine, stop, store, tasks, grace: settings.shutdown_grace })
+        Ok(Self { engine, stop, tasks, grace: settings.shutdown_grace })
     }
 
     /// Runs until it is stopped; an error if one of its tasks ended before that.

@@ -211,6 +211,12 @@ impl Known {
         self.pause.is_some_and(|pause| pause.until.is_none_or(|until| until > now))
     }
 
+    /// When something of it was last told: a heartbeat, or a change of state.
+    pub fn touched_at(&self) -> Option<DateTime<Utc>> {
+        let told = self.state.map(|(_, since)| since);
+        self.last.as_ref().map(|last| last.done_at).max(told)
+    }
+
     /// Whether the last one that finished ended less than `interval` before `now`.
     pub fn ended_within(&self, interval: Duration, now: DateTime<Utc>) -> bool {
         self.last.as_ref().is_some_and(|last| {

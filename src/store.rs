@@ -31,7 +31,9 @@ use chrono::{DateTime, Utc};
 use queue::Queue;
 use std::collections::HashMap;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
@@ -87,26 +89,15 @@ impl Store {
     }
 
     /// Writes what was appended so far.
-    pub async fn flush(&self) -> Result<(), StoreError> {
-        self.ask(Command::Flush).await
+    pub fn flush(&self) -> Asked<()> {
+        self.ask(Command::Flush)
     }
 
     /// Saves what is known of each model after the entries appended so far. A restart goes on from
     /// the latest checkpoint, so each that has had entries since the one before must be in it; one
     /// that isn't keeps what was last saved of it, until the retention.
-    ///
-    /// The order is given when this is called, not when it is awaited: what is appended after the
-    /// call is not part of it.
-    pub fn checkpoint(
-        &self,
-        states: HashMap<ModelName, String>,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send + use<> {
-        let (reply, answer) = oneshot::channel();
-        let ordered = self.queue.command(Command::Checkpoint(states, reply));
-        async move {
-            ordered?;
-            answer.await.unwrap_or(Err(StoreError::Stopped))
-        }
+    pub fn checkpoint(&self, states: HashMap<ModelName, String>) -> Asked<()> {
+        self.ask(|reply| Command::Checkpoint(states, reply))
     }
 
     /// Sums up what is older than two or three hours by the hour, and than a week by the day, and
@@ -126,28 +117,18 @@ impl Store {
     }
 
     /// The sums of every model from `since` on, whatever was appended up to now included.
-    pub async fn summaries(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Result<Summaries, StoreError> {
-        self.ask(|reply| Command::Summaries { model: None, since, now, reply }).await
+    pub fn summaries(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Asked<Summaries> {
+        self.ask(|reply| Command::Summaries { model: None, since, now, reply })
     }
 
     /// As [`Self::summaries`], of one model.
-    pub async fn summary(
-        &self,
-        model: ModelName,
-        since: DateTime<Utc>,
-        now: DateTime<Utc>,
-    ) -> Result<Summaries, StoreError> {
-        self.ask(|reply| Command::Summaries { model: Some(model), since, now, reply }).await
+    pub fn summary(&self, model: ModelName, since: DateTime<Utc>, now: DateTime<Utc>) -> Asked<Summaries> {
+        self.ask(|reply| Command::Summaries { model: Some(model), since, now, reply })
     }
 
     /// The latest `limit` events since then, latest first; of one model, or of all.
-    pub async fn events(
-        &self,
-        model: Option<ModelName>,
-        since: DateTime<Utc>,
-        limit: usize,
-    ) -> Result<Vec<Event>, StoreError> {
-        self.ask(|reply| Command::Events { model, since, limit, reply }).await
+    pub fn events(&self, model: Option<ModelName>, since: DateTime<Utc>, limit: usize) -> Asked<Vec<Event>> {
+        self.ask(|reply| Command::Events { model, since, limit, reply })
     }
 
     /// How it is doing.
@@ -162,13 +143,29 @@ impl Store {
         while alive.changed().await.is_ok() {}
     }
 
-    async fn ask<T>(
-        &self,
-        command: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Command,
-    ) -> Result<T, StoreError> {
+    fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Command) -> Asked<T> {
         let (reply, answer) = oneshot::channel();
-        self.queue.command(command(reply))?;
-        answer.await.unwrap_or(Err(StoreError::Stopped))
+        Asked { refused: self.queue.command(command(reply)).err(), answer }
+    }
+}
+
+/// What the store was asked, to be awaited. It is asked when the call is made, not when it is
+/// awaited: what is appended after the call is no part of it.
+#[derive(Debug)]
+#[must_use = "the answer has to be awaited"]
+pub struct Asked<T> {
+    refused: Option<StoreError>,
+    answer: oneshot::Receiver<Result<T, StoreError>>,
+}
+
+impl<T> Future for Asked<T> {
+    type Output = Result<T, StoreError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(refused) = self.refused.take() {
+            return Poll::Ready(Err(refused));
+        }
+        Pin::new(&mut self.answer).poll(context).map(|answer| answer.unwrap_or(Err(StoreError::Stopped)))
     }
 }
 

@@ -357,6 +357,8 @@ fn unknown_keys() {
     refused("replicate", "interval = \"30s\"", "it belongs in [defaults] or [models.NAME]");
     refused("hours.h", "active = [\"always\"]", "it belongs in [defaults] or [models.NAME]");
     refused("hours.h", "windows = [\"always\"]", "it is called `open` here");
+    refused("daemon", "listen = 127.0.0.1:9845", "strings stand in quotes");
+    refused("models.m", "closed = [2026-11-27..2026-11-28]", "write \"2026-11-27..2026-11-28\"");
     let top = check(&format!("interval = \"30s\"\n[modles.x]\n{MODEL}")).unwrap_err();
     let messages: Vec<_> = top.0.iter().map(|problem| problem.message.as_str()).collect();
     assert!(
@@ -366,6 +368,8 @@ fn unknown_keys() {
     assert!(messages[1].contains("did you mean `models`?"), "{messages:?}");
     let only = check("[model.sdxl]\ncog = \"http://x\"\nactive = [\"always\"]\n").unwrap_err();
     assert_eq!(only.0.len(), 1, "no word of missing models: {only:?}");
+    // Within a model it is a word for `replicate`; at the top, a misspelt table.
+    assert!(only.0[0].message.contains("did you mean `models`?"), "{only:?}");
 }
 
 #[test]

@@ -183,8 +183,8 @@ fn check_warns_of_a_missing_token_once_and_only_where_it_is_needed() {
     };
     let model = |name: &str, rest: &str| format!("[models.{name}]\nactive = [\"always\"]\n{rest}\n");
     let replicate = "replicate = \"me/mine\"";
-    assert_eq!(report(&(model("a", replicate) + &model("b", replicate))), ["replicate"]);
+    assert_eq!(report(&(model("a", replicate) + &model("b", replicate))), ["models.a.replicate"]);
     assert_eq!(report(&model("a", "cog = \"http://box\"")), [""; 0]);
     assert_eq!(report(&model("a", &format!("{replicate}\nenabled = false"))), [""; 0]);
-    assert_eq!(report(&model("a", &format!("{replicate}\ntoken_env = \"OTHER\""))), ["models.a"]);
+    assert_eq!(report(&model("a", &format!("{replicate}\ntoken_env = \"OTHER\""))), ["models.a.token_env"]);
 }

@@ -218,7 +218,7 @@ fn a_damaged_database_is_an_error() {
     bytes[100..].fill(0x5a);
     fs::write(folder.path(), bytes).unwrap();
     let error = refused(&folder.path());
-    assert!(matches!(error, StoreError::Sqlite { .. }), "{error}");
+    assert!(matches!(error, StoreError::Damaged { .. }) && error.is_misconfiguration(), "{error}");
 }
 
 #[tokio::test]

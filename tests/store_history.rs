@@ -264,6 +264,16 @@ async fn a_checkpoint_knows_the_entries_before_it_and_no_others() {
 }
 
 #[tokio::test]
+async fn sums_hold_what_came_before_the_call_and_nothing_that_came_after() {
+    let open = Open::new(90 * DAY);
+    open.store.append(spent("llama", ago(60), ago(30), Spent::Warm));
+    let asked = open.store.summaries(ago(3600), now());
+    open.store.append(spent("llama", ago(30), ago(0), Spent::Warm));
+    let told = asked.await.unwrap();
+    assert_eq!(told.models[&model("llama")].spent.warm, Duration::from_secs(30));
+}
+
+#[tokio::test]
 async fn what_is_too_old_is_dropped_and_the_rest_stays() {
     let open = Open::new(10 * DAY);
     let days_ago = |days: i64| ago(days * 86_400);

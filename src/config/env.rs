@@ -34,6 +34,11 @@ impl Env {
         self.path(name).filter(|path| path.is_absolute())
     }
 
+    /// Whether a terminal may be written to in colours: neither `NO_COLOR` nor `TERM=dumb` says no.
+    pub fn welcomes_color(&self) -> bool {
+        self.path("NO_COLOR").is_none() && self.text("TERM").is_none_or(|term| term != "dumb")
+    }
+
     /// The first of the directories that systemd lists in a variable, separated by colons.
     pub fn first_directory(&self, name: &str) -> Option<PathBuf> {
         std::env::split_paths(self.path(name)?).find(|path| path.is_absolute())
@@ -68,6 +73,13 @@ impl std::fmt::Debug for Env {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn colours_are_welcome_unless_somebody_says_no() {
+        let with = |name: &str, value: &str| Env::from([(name, value)]).welcomes_color();
+        assert!(Env::default().welcomes_color() && with("NO_COLOR", "") && with("TERM", "xterm"));
+        assert!(!with("NO_COLOR", "1") && !with("TERM", "dumb"));
+    }
 
     #[test]
     fn debug_tells_nothing_of_a_value() {

@@ -124,6 +124,10 @@ const OTHER_WORDS: [(&str, &str); 18] = [
 
 /// The key of these that another word means.
 pub(super) fn meant(word: &str, keys: Keys) -> Option<&'static str> {
+    // At the top there are tables, and these are words for what is within them.
+    if keys.iter().any(|key| key.name == "models") {
+        return None;
+    }
     let (_, meant) = OTHER_WORDS.iter().find(|(other, _)| *other == word)?;
     let meant = if *meant == "active" && keys.iter().any(|key| key.name == "open") { "open" } else { meant };
     keys.iter().find(|key| key.name == meant).map(|key| key.name)

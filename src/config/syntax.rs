@@ -127,7 +127,13 @@ fn told(
     } else if wrong.contains(['“', '”', '‘', '’', '„']) {
         error("these are not TOML's quotes".to_owned())
             .help(format!("write \"{}\"", wrong.trim_matches(is_quote)))
-    } else if starts("string values must be quoted") || starts("invalid datetime") {
+    } else if starts("invalid float") {
+        // An address, say: only its end is what the parser can't take for a number.
+        error("this is no number; strings stand in quotes".to_owned())
+    } else if starts("string values must be quoted")
+        || starts("invalid datetime")
+        || starts("invalid date-time")
+    {
         let what = if parse_duration(&wrong).is_ok() { "a duration stands" } else { "strings stand" };
         let error = error(format!("{what} in quotes"));
         // Nobody is to write a secret here, nor to see it.

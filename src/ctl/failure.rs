@@ -75,15 +75,16 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// Tells it on standard error; the exit code to end with.
-    pub(super) fn tell(&self) -> ExitCode {
+    /// Tells it on standard error, in colours on a terminal where they are wanted; the exit code to
+    /// end with.
+    pub(super) fn tell(&self, color: bool) -> ExitCode {
         match self {
             // Whoever read it has read enough.
             Self::Io(error) if error.kind() == ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
             Self::Told(_) => {}
             Self::Configuration(problems) => {
                 let stderr = io::stderr();
-                say(&problems.render(stderr.is_terminal() && super::look::color_is_welcome(), 100));
+                say(&problems.render(color && stderr.is_terminal(), 100));
             }
             Self::Socket(_)
             | Self::Client(_)

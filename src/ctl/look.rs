@@ -1,5 +1,6 @@
 //! How things are shown: with or without colour, how wide, by which clocks; and the colours.
 
+use crate::config::Env;
 use crate::heartbeat::Outcome;
 use crate::status::State;
 use anstyle::{AnsiColor, Style};
@@ -29,7 +30,11 @@ impl Look {
         let stdout = std::io::stdout();
         let terminal = stdout.is_terminal();
         let width = terminal_size::terminal_size_of(&stdout).map_or(PIPE_WIDTH, |(width, _)| width.0.into());
-        Self { color: terminal && !no_color && color_is_welcome(), width: clamp(width), local: system_clocks }
+        Self {
+            color: terminal && !no_color && Env::process().welcomes_color(),
+            width: clamp(width),
+            local: system_clocks,
+        }
     }
 
     /// The same, without colour, at this width and by UTC: what tests compare.
@@ -91,12 +96,6 @@ pub(super) const fn outcome(outcome: Outcome) -> (&'static str, Style) {
 
 fn clamp(width: usize) -> usize {
     width.clamp(*WIDTHS.start(), *WIDTHS.end())
-}
-
-/// <https://no-color.org>: set, and not to nothing. A dumb terminal can't show any.
-pub(super) fn color_is_welcome() -> bool {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    set("NO_COLOR").is_none() && set("TERM").is_none_or(|term| term != "dumb")
 }
 
 fn system_clocks(t: DateTime<Utc>) -> DateTime<FixedOffset> {

@@ -1,11 +1,10 @@
 //! The daemon's HTTP API: all of it on the Unix socket, reads alone on TCP.
 
-use super::command::{Command, Handle, Refusal, Stopping};
+use super::command::{Command, Handle, NoSnapshot, Refusal, Stopping};
 use super::reload::{Outcome as ReloadOutcome, Reloader};
 use crate::clock;
 use crate::config::value::{parse_duration, parse_pause};
 use crate::state::delta;
-use crate::status::assemble::assemble;
 use crate::status::{self, LastHeartbeat, Snapshot};
 use crate::store::{Store, StoreError};
 use axum::body::Bytes;
@@ -32,7 +31,7 @@ const BODY_LIMIT: usize = 16 * 1024;
 pub(super) struct Api {
     /// The engine.
     pub engine: Handle,
-    /// The sums.
+    /// What outlives the process.
     pub store: Arc<Store>,
     /// The file.
     pub reloader: Reloader,
@@ -118,9 +117,17 @@ impl From<Stopping> for Problem {
     }
 }
 
-impl From<StoreError> for Problem {
-    fn from(error: StoreError) -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the state file can't be read", error)
+impl From<NoSnapshot> for Problem {
+    fn from(reason: NoSnapshot) -> Self {
+        match reason {
+            NoSnapshot::Stopping(stopping) => stopping.into(),
+            NoSnapshot::Store(busy @ StoreError::Busy) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", busy)
+            }
+            NoSnapshot::Store(error) => {
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the state file can't be read", error)
+            }
+        }
     }
 }
 
@@ -174,13 +181,8 @@ async fn one(State(api): State<Api>, name: Named, span: Spanned) -> Result<Json<
     Ok(Json(snapshot))
 }
 
-/// The one Snapshot. What the engine knows is asked first: all that it has seen by then has been
-/// handed to the store before the store is asked.
 async fn snapshot(api: &Api, span: &Span) -> Result<Snapshot, Problem> {
-    let since = span.start(clock::now())?;
-    let live = api.engine.ask(Command::Live).await?;
-    let sums = api.store.summaries(since, live.at).await?;
-    Ok(assemble(&live, &sums))
+    Ok(api.engine.snapshot(span.start(clock::now())?).await?)
 }
 
 async fn beat(State(api): State<Api>, name: Named) -> Result<Json<Value>, Problem> {

@@ -87,7 +87,9 @@ fn exit_code(error: &anyhow::Error) -> u8 {
 fn failed(error: &anyhow::Error, code: u8) -> ExitCode {
     let mut stderr = std::io::stderr().lock();
     let told = match error.downcast_ref::<ConfigurationError>() {
-        Some(ConfigurationError(problems)) => problems.render(stderr.is_terminal(), 100),
+        Some(ConfigurationError(problems)) => {
+            problems.render(stderr.is_terminal() && Env::process().welcomes_color(), 100)
+        }
         None => format!("warmd: {error:#}\n"),
     };
     // There is nowhere left to tell that standard error is closed.

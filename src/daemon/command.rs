@@ -3,7 +3,9 @@
 use super::configuration::Configuration;
 use crate::heartbeat::Heartbeat;
 use crate::hours::zone::Zones;
-use crate::status::assemble::LiveStatus;
+use crate::status::Snapshot;
+use crate::status::assemble::{LiveStatus, assemble};
+use crate::store::{Asked, StoreError, Summaries};
 use chrono::{DateTime, Utc};
 use std::time::Duration;
 use thiserror::Error;
@@ -15,8 +17,8 @@ const QUEUE: usize = 64;
 /// A command, and where its answer goes.
 #[derive(Debug)]
 pub enum Command {
-    /// What is known now.
-    Live(oneshot::Sender<LiveStatus>),
+    /// What is known now, and what is summed up by now, from then on.
+    Live(DateTime<Utc>, oneshot::Sender<(LiveStatus, Asked<Summaries>)>),
     /// One heartbeat now, or the one in flight.
     Beat(String, oneshot::Sender<Result<Heartbeat, Refusal>>),
     /// Hold a model's heartbeats, for that long.
@@ -62,6 +64,17 @@ pub enum Refusal {
 #[error("the daemon is stopping")]
 pub struct Stopping;
 
+/// Why there is no Snapshot.
+#[derive(Debug, Error)]
+pub enum NoSnapshot {
+    /// The engine is gone.
+    #[error(transparent)]
+    Stopping(#[from] Stopping),
+    /// The sums can't be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// The way to the engine.
 #[derive(Debug, Clone)]
 pub struct Handle(mpsc::Sender<Command>);
@@ -88,5 +101,12 @@ impl Handle {
         let (sender, receiver) = oneshot::channel();
         self.tell(command(sender)).await?;
         receiver.await.map_err(|_| Stopping)
+    }
+
+    /// The one Snapshot, summed up from `since` on. The engine itself asks for the sums: so they
+    /// hold what it knows, and no heartbeat that has landed since, whose hours would count twice.
+    pub async fn snapshot(&self, since: DateTime<Utc>) -> Result<Snapshot, NoSnapshot> {
+        let (live, sums) = self.ask(|reply| Command::Live(since, reply)).await?;
+        Ok(assemble(&live, &sums.await?))
     }
 }

@@ -5,14 +5,12 @@
 //! comes at the end.
 
 use super::Daemon;
-use super::command::Command;
 use super::configuration;
 use crate::clock::{self, Stopwatch};
 use crate::config::{Env, check_text};
 use crate::ctl::{Look, Screen, overview};
 use crate::hours::zone::Zones;
 use crate::sandbox::demo;
-use crate::status::assemble::assemble;
 use crate::status::{LastHeartbeat, ModelStatus, Snapshot};
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -47,7 +45,8 @@ pub(super) async fn run(length: Option<Duration>) -> anyhow::Result<()> {
 
 /// Shows what happens until the daemon stops or `length` is over.
 async fn watch(daemon: &Daemon, length: Option<Duration>, path: &Path) -> anyhow::Result<()> {
-    let (watch, terminal) = (Stopwatch::start(), std::io::stdout().is_terminal());
+    let (watch, started_at) = (Stopwatch::start(), clock::now());
+    let terminal = std::io::stdout().is_terminal();
     let (mut events, mut screen) = (Events::default(), Screen::default());
     if !terminal {
         let config = path.display();
@@ -58,7 +57,7 @@ async fn watch(daemon: &Daemon, length: Option<Duration>, path: &Path) -> anyhow
         let picture = tokio::select! {
             biased;
             () = daemon.stop.cancelled() => break,
-            picture = snapshot(daemon) => picture?,
+            picture = daemon.engine.snapshot(started_at) => picture?,
         };
         let look = Look::of_stdout(false);
         let left = length.map(|length| length.saturating_sub(watch.elapsed()));
@@ -82,12 +81,6 @@ async fn watch(daemon: &Daemon, length: Option<Duration>, path: &Path) -> anyhow
         print(&if terminal { screen.last(&table) } else { format!("\n{table}") })?;
     }
     Ok(())
-}
-
-async fn snapshot(daemon: &Daemon) -> anyhow::Result<Snapshot> {
-    let live = daemon.engine.ask(Command::Live).await?;
-    let sums = daemon.store.summaries(live.started_at, live.at).await?;
-    Ok(assemble(&live, &sums))
 }
 
 /// What stands over the table on a terminal, short enough for a narrow one.

@@ -22,7 +22,7 @@ use crate::journal::{Entry, What};
 use crate::provider::http::Client;
 use crate::schedule::grid;
 use crate::state::{Known, delta, digest};
-use crate::store::{Store, StoreError};
+use crate::store::{Asked, Store};
 use chrono::{DateTime, Utc};
 use clockwatch::ClockWatch;
 use flight::Landed;
@@ -308,8 +308,11 @@ impl Engine {
         self.notifier.alive(&super::telling::headline(states, self.config_error.is_some()));
     }
 
-    /// Saves what is known, and lets the store fold what is saved.
+    /// Saves what is known, and lets the store fold what is saved. What is known of a model that is
+    /// not in the file any more is kept for as long as its history.
     fn fold(&mut self) {
+        let kept_from = clock::now() - delta(self.settings.retention);
+        self.dormant.retain(|_, known| known.touched_at().is_some_and(|at| at >= kept_from));
         let (saved, store) = (self.checkpoint(), self.store.clone());
         self.chores.spawn(async move {
             let folded = async {
@@ -324,7 +327,7 @@ impl Engine {
     }
 
     /// Hands what is known to the store, in order with the entries that led to it.
-    fn checkpoint(&self) -> impl Future<Output = Result<(), StoreError>> + use<> {
+    fn checkpoint(&self) -> Asked<()> {
         let of_slots = self.slots.iter().map(|(name, slot)| (name, &slot.known));
         let all = of_slots.chain(self.dormant.iter());
         let saved = all.filter_map(|(name, known)| Some((name.clone(), serde_json::to_string(known).ok()?)));

@@ -2,6 +2,7 @@
 //! standard error, as text or as JSON.
 
 use super::telling::TOLD;
+use crate::config::Env;
 use clap::ValueEnum;
 use std::io::IsTerminal;
 use std::os::unix::fs::MetadataExt;
@@ -76,7 +77,8 @@ pub(super) fn start(format: Format, level: Level) -> anyhow::Result<()> {
             Err(_) => stderr.fmt_fields(told_once).without_time().with_ansi(false).boxed(),
         },
         Format::Auto | Format::Text => {
-            stderr.fmt_fields(told_once).with_ansi(std::io::stderr().is_terminal()).boxed()
+            let color = std::io::stderr().is_terminal() && Env::process().welcomes_color();
+            stderr.fmt_fields(told_once).with_ansi(color).boxed()
         }
     };
     tracing_subscriber::registry().with(filter).with(layer).try_init()?;

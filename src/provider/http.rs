@@ -129,8 +129,9 @@ impl Client {
     async fn exchange(&self, request: Request<'_>, method: &Method, url: &str) -> Result<Reply, HttpError> {
         let broken =
             |reason: String| HttpError::Broken { method: method.clone(), url: url.to_owned(), reason };
+        let token = request.token;
         let mut builder = self.0.request(request.method, request.url);
-        if let Some(token) = request.token {
+        if let Some(token) = token {
             builder = builder.header(reqwest::header::AUTHORIZATION, token.header());
         }
         for (name, value) in request.headers {
@@ -153,11 +154,25 @@ impl Client {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Reply { status: response.status(), headers: std::mem::take(response.headers_mut()), body })
+        let mut reply =
+            Reply { status: response.status(), headers: std::mem::take(response.headers_mut()), body };
+        if let Some(token) = token {
+            reply.hide(token);
+        }
+        Ok(reply)
     }
 }
 
 impl Reply {
+    /// A refusal is quoted in messages: the token is taken out of it, should it be repeated there.
+    fn hide(&mut self, token: &Token) {
+        let header = token.header();
+        let secret = header.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
+        if let Some(secret) = secret.filter(|secret| !secret.is_empty() && !self.status.is_success()) {
+            self.body = String::from_utf8_lossy(&self.body).replace(secret, "[token]").into_bytes();
+        }
+    }
+
     /// The body as JSON; none where it isn't.
     pub fn json(&self) -> Option<serde_json::Value> {
         serde_json::from_slice(&self.body).ok()

@@ -3,6 +3,7 @@
 use super::cog::Generation;
 use super::settings::{AccountSettings, Conduct, Credit, Rate, Settings};
 use super::{Cog, CogSettings, Sandbox, Spread};
+use crate::config::Env;
 use crate::config::value::{format_duration, parse_duration};
 use clap::Args as ClapArgs;
 use std::fmt::Write as _;
@@ -210,7 +211,7 @@ fn show_requests() {
         .with_env_filter("warmd::sandbox=debug")
         .with_target(false)
         .with_level(false)
-        .with_ansi(io::stdout().is_terminal())
+        .with_ansi(io::stdout().is_terminal() && Env::process().welcomes_color())
         .with_writer(io::stdout);
     let _ = lines.try_init();
 }

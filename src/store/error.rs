@@ -1,5 +1,6 @@
 //! What can go wrong with the state file.
 
+use rusqlite::ErrorCode;
 use std::io;
 use std::path::PathBuf;
 
@@ -66,6 +67,12 @@ pub enum StoreError {
         /// Its answer.
         reason: rusqlite::Error,
     },
+    /// It was ours, and can't be read any more.
+    #[error("the state file is damaged ({reason}): move it away, and warmd starts with a new one")]
+    Damaged {
+        /// SQLite's answer.
+        reason: rusqlite::Error,
+    },
     /// The most commands wait already.
     #[error("too many requests wait for the state file: try again later")]
     Busy,
@@ -77,7 +84,10 @@ pub enum StoreError {
 impl StoreError {
     /// Whether a restart can't help: a person must name another file or install another warmd.
     pub const fn is_misconfiguration(&self) -> bool {
-        matches!(self, Self::NotOurs { .. } | Self::Newer { .. } | Self::Directory { .. })
+        matches!(
+            self,
+            Self::NotOurs { .. } | Self::Newer { .. } | Self::Directory { .. } | Self::Damaged { .. }
+        )
     }
 
     /// For `map_err`: an I/O error, told apart where it is a lack of permission.
@@ -91,8 +101,11 @@ impl StoreError {
         }
     }
 
-    /// For `map_err`: SQLite's.
+    /// For `map_err`: SQLite's, a damaged file told apart.
     pub(super) fn sqlite(doing: &'static str) -> impl FnOnce(rusqlite::Error) -> Self {
-        move |reason| Self::Sqlite { doing, reason }
+        move |reason| match reason.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged { reason },
+            Some(_) | None => Self::Sqlite { doing, reason },
+        }
     }
 }

@@ -7,8 +7,7 @@ use super::writer::Writer;
 use crate::config::value::ModelName;
 use crate::heartbeat::{Heartbeat, Outcome};
 use crate::journal::{Entry, What};
-use crate::status::rfc3339_millis;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use rusqlite::Transaction;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -92,7 +91,8 @@ impl Streaks {
                 Some((EventKind::State, json!({ "from": from, "to": to, "reason": reason })))
             }
             What::Paused { until } => {
-                Some((EventKind::Paused, json!({ "until": until.map(rfc3339_millis) })))
+                let until = until.map(|until| until.to_rfc3339_opts(SecondsFormat::Millis, true));
+                Some((EventKind::Paused, json!({ "until": until })))
             }
             What::Resumed => Some((EventKind::Resumed, json!({}))),
             What::Aimed { at } => Some((EventKind::Aimed, json!({ "at": at }))),

@@ -8,8 +8,7 @@
 
 use crate::config::value::ModelName;
 use crate::heartbeat::{Evidence, Heartbeat, Outcome, Rejection, Setup};
-use crate::journal::{Entry, Spent, What};
-use crate::status::State;
+use crate::journal::{Entry, Spent, State, What};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;

@@ -170,7 +170,14 @@ async fn the_token_goes_with_every_request_and_nowhere_else() {
     let elsewhere = Server::with([]).await;
     let server = Server::with([
         (HEALTH, vec![health("READY", OLD)]),
-        (PREDICT, vec![succeeded(0.01), says(307, "").to(&elsewhere.url), says(401, "")]),
+        (
+            PREDICT,
+            vec![
+                succeeded(0.01),
+                says(307, "").to(&elsewhere.url),
+                says(401, r#"{"detail":"no such token: a-secret-of-mine"}"#),
+            ],
+        ),
     ])
     .await;
     let source = TokenSource { env: Some("T".to_owned()), ..TokenSource::default() };

@@ -20,7 +20,9 @@ impl Engine {
         let now = clock::now();
         // Whoever asked may have gone away meanwhile: an answer that nobody takes is no error.
         match command {
-            Command::Live(reply) => drop(reply.send(self.live(now))),
+            Command::Live(since, reply) => {
+                drop(reply.send((self.live(now), self.store.summaries(since, now))));
+            }
             Command::Beat(name, reply) => self.beat(&name, now, reply),
             Command::Pause(name, length, reply) => drop(reply.send(self.pause(&name, length, now))),
             Command::Resume(name, reply) => drop(reply.send(self.resume(&name, now))),

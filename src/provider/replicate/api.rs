@@ -50,7 +50,7 @@ impl Api {
         let allowed = deadline.min(clock::instant() + PLAIN_CALL);
         let call = format!("GET {}", shown(path));
         match self.send(Method::GET, path, Vec::new(), None, allowed).await {
-            Ok(reply) => self.read(&call, reply),
+            Ok(reply) => Problem::check(&call, &reply),
             Err(error) => Err(Problem::of_transport(&call, &error, deadline)),
         }
     }
@@ -88,7 +88,7 @@ impl Api {
         match self.send(Method::POST, &path, headers, Some(&body), deadline).await {
             Ok(reply) => {
                 note_limits(limits, &reply);
-                self.read(&call, reply)
+                Problem::check(&call, &reply)
             }
             Err(error) => Err(Problem::of_transport(&call, &error, deadline)),
         }
@@ -117,17 +117,6 @@ impl Api {
             segments.pop_if_empty().extend(path);
         }
         self.client.send(Request { method, url, token: self.token.as_ref(), headers, json }, deadline).await
-    }
-
-    /// A reply's JSON, or what is wrong with it; what is quoted of a refusal never has the token in
-    /// it, should the API have repeated it.
-    fn read(&self, call: &str, mut reply: Reply) -> Result<Value, Problem> {
-        let header = self.token.as_ref().map(Token::header);
-        let secret = header.as_ref().and_then(|header| header.to_str().ok()?.strip_prefix("Bearer "));
-        if let Some(secret) = secret.filter(|secret| !secret.is_empty() && !reply.status.is_success()) {
-            reply.body = String::from_utf8_lossy(&reply.body).replace(secret, "[token]").into_bytes();
-        }
-        Problem::check(call, &reply)
     }
 }
 
