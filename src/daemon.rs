@@ -30,6 +30,7 @@ use reload::Reloader;
 use signals::Signals;
 use std::collections::HashMap;
 use std::future::IntoFuture;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use systemd::Notifier;
@@ -52,6 +53,7 @@ pub struct Daemon {
     pub stop: CancellationToken,
     tasks: Tasks,
     grace: Duration,
+    socket: PathBuf,
 }
 
 impl Daemon {
@@ -68,8 +70,9 @@ impl Daemon {
             Some(address) => match TcpListener::bind(address).await {
                 Ok(tcp) => Some(tcp),
                 Err(error) => {
-                    let told =
-                        format!("listen = \"{address}\" can't be opened ({error}): no page, no metrics");
+                    let told = format!(
+                        "listen = \"{address}\" can't be opened ({error}): the report is not read there"
+                    );
                     tracing::error!("{told}");
                     configuration.warnings.push(told);
                     None
@@ -112,7 +115,7 @@ impl Daemon {
         });
         tasks.start("signals", signals.run(reloader, stop.clone()));
         systemd::ready();
-        Ok(Self { engine, stop, tasks, grace: settings.shutdown_grace })
+        Ok(Self { engine, stop, tasks, grace: settings.shutdown_grace, socket: settings.socket })
     }
 
     /// Runs until it is stopped; an error if one of its tasks ended before that.
@@ -125,6 +128,8 @@ impl Daemon {
         systemd::stopping();
         self.stop.cancel();
         self.tasks.join_all(self.grace + LAST_FLUSH).await;
+        // Nobody answers there any more; one that is left behind is replaced at the next start.
+        let _ = std::fs::remove_file(&self.socket);
         match ended {
             Some((name, Err(error))) => Err(error.context(format!("the task `{name}` died"))),
             Some((name, Ok(()))) if !stopped => anyhow::bail!("the task `{name}` ended before its time"),
