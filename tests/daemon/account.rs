@@ -9,7 +9,8 @@ use warmd::sandbox::{Conduct, Fault, FaultOrder, Spread};
 fn what_blocks_an_account_blocks_all_of_it_and_one_answer_frees_all_of_it() {
     let replicate = Replicate::of_models(4, &brisk());
     assert!(replicate.sandbox().set_fault(FaultOrder::creates(Fault::NoCredit, 1_000)));
-    let home = Home::new(&replicate.config(4, "1m"));
+    // So long an interval that no due of the grid falls into a boot.
+    let home = Home::new(&replicate.config(4, "1d"));
     let _warmd = home.start();
     let states = |state: &str| {
         let status = home.status();
