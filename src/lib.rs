@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! warm.toml → config → schedule → heartbeat → classify → state → status → socket → warmctl
-//!                         ↑        (provider)               ├──→ latency → store     → page
+//!                         ↑        (provider)               ├──→ latency → store     → listen
 //!                         └──── what the state allows ──────┘
 //! ```
 //!

@@ -1,4 +1,4 @@
-//! The Snapshot: the one type that socket, page, metrics and table are made from.
+//! The Snapshot: the one type that socket, `listen` and tables are made from.
 //!
 //! Its serialised form is the contract of `warmctl status --json`: times are RFC 3339 in UTC,
 //! durations seconds as numbers, what is empty is null. New keys may come; none goes without a new

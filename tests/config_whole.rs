@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 use warmd::config::{self, Env, Loaded, Problems};
-use warmd::ctl::check;
+use warmd::ctl::{Look, check};
 use warmd::hours::zone::Zones;
 
 fn check_text(text: &str) -> Result<Loaded, Problems> {
@@ -161,7 +161,7 @@ fn check_tells_windows_heartbeats_and_the_share_of_the_limit() {
     .unwrap();
     let env = Env::from([("REPLICATE_API_TOKEN", "r8_hush")]);
     let report = check::report(&loaded, "2026-11-20T12:00:00Z".parse().unwrap(), &env);
-    let text = report.text(false, 120);
+    let text = report.text(&Look::plain(120));
     assert_eq!(text, include_str!("config/report.txt"), "as told now:\n{text}");
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(json["ok"], true);

@@ -6,11 +6,11 @@
 use crate::config::value::TokenSource;
 use crate::config::{Config, Env, Loaded, Model, Probe, Problem, Problems, Severity};
 use crate::ctl::peak::{self, Peak};
-use crate::ctl::words;
+use crate::ctl::table::{Cell, Column, Row, Table};
+use crate::ctl::{Look, look, words};
 use crate::hours::ActiveHours;
 use crate::status::WindowStatus;
 use chrono::{DateTime, TimeDelta, Utc};
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -113,52 +113,52 @@ pub fn refused(problems: Problems) -> CheckReport {
 }
 
 impl CheckReport {
-    /// For people; `width` is the terminal's, in columns.
-    pub fn text(&self, color: bool, width: usize) -> String {
+    /// For people.
+    pub fn text(&self, look: &Look) -> String {
         if !self.ok {
-            return Problems(self.problems.clone()).render(color, width);
+            return Problems(self.problems.clone()).render(look.color, look.width);
         }
-        let mut text = crate::config::render::draw(&self.warnings, color, width);
-        text.push_str(&self.table(width));
+        let mut text = crate::config::render::draw(&self.warnings, look.color, look.width);
+        text.push_str(&self.table().render(look));
         text.push('\n');
         for account in &self.accounts {
-            for (n, line) in words::wrap(&account.text(), width.saturating_sub(2)).iter().enumerate() {
+            for (n, line) in words::wrap(&account.text(), look.width.saturating_sub(2)).iter().enumerate() {
                 text.push_str(if n > 0 { "  " } else { "" });
                 text.push_str(line);
                 text.push('\n');
             }
         }
-        let models = count(self.models.len(), "model", "models");
+        let models = words::count(self.models.len() as u64, "model", "models");
         let warnings = match self.warnings.len() {
             0 => String::new(),
-            some => format!(", {}", count(some, "warning", "warnings")),
+            some => format!(", {}", words::count(some as u64, "warning", "warnings")),
         };
         text + &self.file + " is good: " + &models + &warnings + "\n"
     }
 
-    fn table(&self, width: usize) -> String {
-        let mut table = Table::new();
-        table
-            .load_style(presets::NOTHING)
-            .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_width(u16::try_from(width).unwrap_or(u16::MAX))
-            .set_header(["MODEL", "KIND", "NEXT WINDOW", "BEATS/DAY", "SHARE"]);
-        for model in &self.models {
-            let share = model.share.map_or_else(|| "–".to_owned(), |share| format!("{:.1} %", share * 100.0));
-            table.add_row([
-                model.name.clone(),
-                model.kind.to_owned(),
-                if model.enabled { model.window_text.clone() } else { "disabled".to_owned() },
-                format!("{:.0}", model.heartbeats_per_day),
-                share,
-            ]);
+    fn table(&self) -> Table {
+        let column = |title, right, worth| Column { group: "", title, right, worth };
+        let row = |model: &CheckedModel| {
+            let window = if model.enabled { model.window_text.as_str() } else { "disabled" };
+            let share = model.share.map(|share| format!("{:.1} %", share * 100.0));
+            let cells = vec![
+                Cell::new(model.kind, look::PLAIN),
+                Cell::new(window, look::PLAIN),
+                Cell::new(format!("{:.0}", model.heartbeats_per_day), look::PLAIN),
+                Cell::maybe(share),
+            ];
+            Row { name: model.name.clone(), cells }
+        };
+        Table {
+            title: "MODEL",
+            columns: vec![
+                column("KIND", false, 1),
+                column("NEXT WINDOW", false, 4),
+                column("BEATS/DAY", true, 3),
+                column("SHARE", true, 2),
+            ],
+            rows: self.models.iter().map(row).collect(),
         }
-        for column in [3, 4] {
-            if let Some(column) = table.column_mut(column) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-        table.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
     }
 }
 
@@ -299,8 +299,4 @@ fn window_text(hours: &ActiveHours, window: &WindowStatus, now: DateTime<Utc>) -
         (false, Some(opens), None) => format!("{}, for good", local(opens).format("%a %F %R %:z")),
         (false, None, _) => "never opens".to_owned(),
     }
-}
-
-fn count(number: usize, one: &str, more: &str) -> String {
-    if number == 1 { format!("1 {one}") } else { format!("{number} {more}") }
 }

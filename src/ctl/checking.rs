@@ -28,7 +28,7 @@ pub(super) async fn run(session: &Session, args: &args::Check) -> Result<(), Fai
     };
     let report = check::report(&loaded, clock::now().trunc_subsecs(3), &session.env);
     if !session.json {
-        output::text(&report.text(session.look.color, session.look.width))?;
+        output::text(&report.text(&session.look))?;
     }
     let inspected =
         if args.online { Some(online::inspect(&loaded.config, &session.env).await?) } else { None };
