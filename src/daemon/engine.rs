@@ -174,10 +174,7 @@ impl Engine {
         let Some(slot) = self.slots.get_mut(name) else { return Dealt::Done };
         if slot.flight.is_some() {
             slot.cursor.dealt = now;
-            if slot.cursor.wanted.take().is_some() {
-                // Wanted at once, not due: the one in flight is as good.
-                return Dealt::Done;
-            }
+            slot.cursor.wanted = None;
             let why = "the one before it was still in flight";
             let entry = digest::not_sent(&slot.model, Outcome::Skipped, due, now, why);
             self.record(entry);
