@@ -79,7 +79,8 @@ fn a_kill_at_any_moment_loses_a_second_at_most() {
         assert!(counted() >= seen, "round {round}: {} of {seen} are kept", counted());
         wait_until("another heartbeat", PATIENCE, || counted() > seen);
         seen = counted();
-        std::thread::sleep(Duration::from_millis(1_500));
+        // The second that may be lost, and what a busy machine adds to it.
+        std::thread::sleep(Duration::from_millis(2_500));
         warmd.kill();
     }
     let warmd = home.start();

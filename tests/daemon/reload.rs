@@ -71,11 +71,11 @@ fn windows() -> (String, String) {
 fn an_edit_of_the_hours_takes_effect_and_leaves_other_models_their_rhythm() {
     let cogs = Cogs::start();
     let (open, closed) = windows();
-    let steady = cogs.model("steady", "active = [\"always\"]\ninterval = \"1s\"");
+    let steady = cogs.model("steady", "active = [\"always\"]\ninterval = \"2s\"");
     let home = Home::new(&(steady.clone() + &cogs.model("edited", &format!("{closed}\ninterval = \"1s\""))));
     let _warmd = home.start();
     assert_eq!(home.model("edited")["state"], "idle");
-    for round in 0..4 {
+    for round in 0..6 {
         std::thread::sleep(Duration::from_millis(1_300));
         let (window, state) = if round % 2 == 0 { (&open, "warm") } else { (&closed, "idle") };
         home.write(&(steady.clone() + &cogs.model("edited", &format!("{window}\ninterval = \"1s\""))));
@@ -84,7 +84,7 @@ fn an_edit_of_the_hours_takes_effect_and_leaves_other_models_their_rhythm() {
     let asked = cogs.asked("steady");
     for pair in asked[1..].windows(2) {
         let gap = (pair[1] - pair[0]).as_seconds_f64();
-        assert!((0.5..1.5).contains(&gap), "missed or doubled: {gap} s between two of {}", asked.len());
+        assert!((1.0..3.0).contains(&gap), "missed or doubled: {gap} s between two of {}", asked.len());
     }
     assert!(!cogs.asked("edited").is_empty());
 }
