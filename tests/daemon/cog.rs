@@ -20,13 +20,15 @@ fn count(model: &Value, outcome: &str) -> u64 {
 
 #[test]
 fn met_while_starting_it_is_cold_then_warm_then_gone_then_back() {
-    let mut server = Setup::of(COG_0_23).taking(3.0).start();
+    // Long enough for the daemon to come up meanwhile on a busy machine.
+    let mut server = Setup::of(COG_0_23).taking(6.0).start();
     let home = Home::new(&config(&server.url(), ""));
     let warmd = home.start();
     home.model_when("box", "booting", |model| model["state"] == "booting");
     let first = home.model_when("box", "the first answer", |model| !model["last"].is_null());
-    assert_eq!(first["last"]["outcome"], "cold", "{first}");
-    assert_eq!(first["last"]["evidence"], "setup-time");
+    // The next one may have been sent by the time that this was asked.
+    assert_eq!(warmd.outcomes("box")[0], "cold", "{first}");
+    assert_eq!((count(&first, "cold"), &first["last"]["evidence"]), (1, &"setup-time".into()));
     let boot = first["boot"]["max"].as_f64().unwrap();
     let setup = server.health()["setup"].clone();
     let own = (time(&setup["completed_at"]) - time(&setup["started_at"])).as_seconds_f64();
