@@ -242,6 +242,43 @@ mod tests {
         assert_eq!(serde_json::from_str::<Threshold>(&json).unwrap(), threshold);
     }
 
+    /// The share of wrong verdicts over many models that live through `rounds` waits each, every one
+    /// judged by what was learned before it. `is_cold` tells which of them are boots.
+    fn wrong(rounds: usize, is_cold: fn(usize) -> bool, warm: (f64, f64), boots: (f64, f64)) -> f64 {
+        // Looks like chance, and is the same at each run.
+        let (mut drawn, mut wrong, models) = (1_u64, 0, 400);
+        for _ in 0..models {
+            let mut threshold = Threshold::default();
+            for round in 0..rounds {
+                drawn = drawn.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let place = (drawn >> 11) as f64 / (1_u64 << 53) as f64;
+                let (from, to) = if is_cold(round) { boots } else { warm };
+                let wait = Duration::from_secs_f64(from + (to - from) * place);
+                wrong += usize::from((wait > threshold.boundary()) != is_cold(round));
+                threshold.learn(wait);
+            }
+        }
+        wrong as f64 / (models * rounds) as f64
+    }
+
+    #[test]
+    fn one_in_a_hundred_is_wrong_at_most_from_the_first_on() {
+        let in_turn: fn(usize) -> bool = |round| round % 2 == 0;
+        let first: fn(usize) -> bool = |round| round == 0;
+        for (name, rounds, is_cold, warm, boots) in [
+            ("slow queues, in turn", 10, in_turn, (0.01, 1.5), (3.0, 5.0)),
+            ("slow queues, in turn, for long", 200, in_turn, (0.01, 1.5), (3.0, 5.0)),
+            ("slow queues, one boot", 200, first, (0.01, 1.5), (3.0, 5.0)),
+            ("slow queues, boots in a row", 10, |round| round % 5 < 3, (0.01, 1.5), (3.0, 5.0)),
+            ("slow queues alone", 200, |_| false, (0.01, 1.5), (3.0, 5.0)),
+            ("boots alone", 67, |_| true, (0.0, 0.1), (2.0, 5.0)),
+            ("quick, one boot", 200, first, (0.0, 0.1), (2.0, 5.0)),
+        ] {
+            let wrong = wrong(rounds, is_cold, warm, boots);
+            assert!(wrong <= 0.01, "{name}: {wrong}");
+        }
+    }
+
     proptest! {
         #[test]
         fn never_under_the_floor_and_never_a_panic(
