@@ -1,8 +1,7 @@
 //! From what the engine knows and what the store has summed up to the one Snapshot.
 
 use super::{
-    BootStatus, DaemonStatus, HoursSpent, LastHeartbeat, Latencies, ModelStatus, Snapshot, VERSION,
-    WindowStatus, notes,
+    DaemonStatus, HoursSpent, LastHeartbeat, Latencies, ModelStatus, Snapshot, VERSION, WindowStatus, notes,
 };
 use crate::config::{Config, Model};
 use crate::heartbeat::Outcome;
@@ -93,7 +92,7 @@ fn model_status(live: &LiveModel, sum: &Summary, since: DateTime<Utc>, at: DateT
         hours: hours(live, sum, since, at),
         counts: Outcome::ALL.iter().map(|outcome| (*outcome, sum.count(*outcome))).collect(),
         latency: Latencies { warm: sum.warm.percentiles(), cold: sum.cold.percentiles() },
-        boot: boot(sum),
+        boot: sum.boot.boot_status(sum.boots),
         notes: Vec::new(),
     };
     status.notes = notes::notes(model, &live.facts, &status);
@@ -123,14 +122,4 @@ fn hours(live: &LiveModel, sum: &Summary, since: DateTime<Utc>, at: DateTime<Utc
         unknown: unknown.as_secs_f64(),
         cold_heartbeats: sum.cold_in_hours,
     }
-}
-
-fn boot(sum: &Summary) -> Option<BootStatus> {
-    let told = sum.boot.percentiles();
-    (sum.boots > 0).then(|| BootStatus {
-        count: sum.boots,
-        p50: told.map(|told| told.p50),
-        p90: told.map(|told| told.p90),
-        max: told.map(|told| told.max),
-    })
 }
