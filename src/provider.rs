@@ -1,9 +1,10 @@
 //! What a provider is: something that takes a heartbeat and tells what it saw.
 
 pub mod cog;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 pub mod http;
 pub mod input;
-mod quote;
 pub mod replicate;
 
 use crate::config::value::Token;
@@ -13,7 +14,6 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 /// The provider of one model, with what it has looked up of it (schema, version, visibility).
-#[derive(Debug)]
 pub enum Provider {
     /// api.replicate.com, or what stands in for it.
     Replicate(replicate::Replicate),

@@ -202,7 +202,10 @@ impl Known {
         match (model.lead, self.boots.iter().max()) {
             (Lead::Fixed(fixed), _) => fixed,
             (Lead::Auto, None) => SHORTEST_LEAD,
-            (Lead::Auto, Some(longest)) => longest.mul_f64(1.5).clamp(SHORTEST_LEAD, LONGEST_LEAD),
+            // A provider may tell of a boot that took ages: half as much more would overflow.
+            (Lead::Auto, Some(longest)) => {
+                longest.min(&LONGEST_LEAD).mul_f64(1.5).clamp(SHORTEST_LEAD, LONGEST_LEAD)
+            }
         }
     }
 

@@ -19,7 +19,10 @@ pub(super) struct Account {
 
 #[derive(Debug)]
 struct Block {
+    /// The token, or the credit.
+    rejection: Rejection,
     error: String,
+    since: Instant,
     look_at: Instant,
     /// The model whose heartbeat looks again, from when it is chosen until it has landed.
     looking: Option<ModelName>,
@@ -31,6 +34,9 @@ pub(super) struct Demand {
     pub(super) model: ModelName,
     /// Creates a minute while it is to be kept warm; none while it isn't.
     pub(super) per_minute: Option<f64>,
+    /// Its own name or input is refused, or one of its heartbeats is in flight already: a look of its
+    /// would tell less than another's, or later.
+    pub(super) looks_badly: bool,
 }
 
 impl Account {
@@ -38,31 +44,29 @@ impl Account {
         Self { pace: Pace::new(creates_per_minute), block: None }
     }
 
-    /// Takes in a heartbeat that landed.
-    pub(super) fn landed(&mut self, heartbeat: &Heartbeat, now: Instant) {
-        match heartbeat.rejection {
-            Some(Rejection::Token | Rejection::Credit) => {
-                self.block(heartbeat.error.clone().unwrap_or_default(), now + LOOK_AGAIN);
-                return;
-            }
-            Some(Rejection::Model | Rejection::Input) | None => {}
+    /// Takes in a heartbeat of `model` that was sent at `sent` and has landed.
+    pub(super) fn landed(&mut self, model: &ModelName, heartbeat: &Heartbeat, sent: Instant, now: Instant) {
+        if let Some(rejection @ (Rejection::Token | Rejection::Credit)) = heartbeat.rejection {
+            let error = heartbeat.error.clone().unwrap_or_default();
+            self.block(rejection, error, now, now + LOOK_AGAIN);
+            return;
         }
-        if let Some(block) = &mut self.block {
-            block.looking = None;
-            // These say nothing of the token or the credit.
-            let silent = matches!(
-                heartbeat.outcome,
-                Outcome::RateLimited | Outcome::TimedOut | Outcome::Unreachable | Outcome::Skipped
-            );
-            if !silent {
-                self.block = None;
-            }
+        // What was created before the credit ran out may well run on: that tells nothing.
+        let Some(block) = self.block.as_mut().filter(|block| block.since <= sent) else { return };
+        block.looking.take_if(|looking| *looking == *model);
+        if block.is_refuted_by(heartbeat) {
+            self.block = None;
         }
     }
 
     /// Holds all models of the account, until one of them has looked again at `look_at`.
-    pub(super) fn block(&mut self, error: String, look_at: Instant) {
-        self.block = Some(Block { error, look_at, looking: None });
+    pub(super) fn block(&mut self, rejection: Rejection, error: String, now: Instant, look_at: Instant) {
+        self.block = Some(Block { rejection, error, since: now, look_at, looking: None });
+    }
+
+    /// When one of its models looks again whether it is still blocked; none where it isn't.
+    pub(super) fn looks_at(&self) -> Option<Instant> {
+        self.block.as_ref().map(|block| block.look_at)
     }
 
     /// Looks again now: at a reload, a resume.
@@ -85,8 +89,9 @@ impl Account {
             return (held.into_iter().map(|held| held.then_some(Held::NoRoom { limit })).collect(), None);
         };
         let mut chosen = None;
+        let wanting = demands.iter().filter(|demand| demand.per_minute.is_some());
         if block.look_at <= now
-            && let Some(first) = demands.iter().find(|demand| demand.per_minute.is_some())
+            && let Some(first) = wanting.min_by_key(|demand| demand.looks_badly)
         {
             block.look_at = now + LOOK_AGAIN;
             block.looking = Some(first.model.clone());
@@ -99,3 +104,18 @@ impl Account {
         (held.collect(), chosen)
     }
 }
+
+impl Block {
+    /// Whether this heartbeat shows that the token, or the credit, is taken again.
+    fn is_refuted_by(&self, heartbeat: &Heartbeat) -> bool {
+        match heartbeat.outcome {
+            Outcome::Warm | Outcome::Cold | Outcome::Busy | Outcome::Failed => true,
+            // The token was looked at before the name or the input, the credit perhaps after it.
+            Outcome::Rejected => self.rejection == Rejection::Token,
+            Outcome::RateLimited | Outcome::TimedOut | Outcome::Unreachable | Outcome::Skipped => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

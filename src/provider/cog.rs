@@ -6,6 +6,8 @@
 //! and to repeat a prediction whose connection broke, for it may be running.
 
 mod beat;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing;
 mod health;
 mod inspect;
 mod prediction;
@@ -24,7 +26,6 @@ use std::time::Instant;
 use tokio::sync::watch;
 
 /// One model's Cog server.
-#[derive(Debug)]
 pub struct Cog {
     model: Arc<Model>,
     base: Url,
@@ -60,13 +61,8 @@ impl Cog {
         inspect::inspect(self).await
     }
 
-    /// Asks twice where the connection breaks: one that was left open may have been closed at the
-    /// other end without a word.
     async fn get(&self, path: &[&str], deadline: Instant) -> Result<http::Reply, http::HttpError> {
-        match self.send(Method::GET, path, None, deadline).await {
-            Err(http::HttpError::Broken { .. }) => self.send(Method::GET, path, None, deadline).await,
-            answer => answer,
-        }
+        self.send(Method::GET, path, None, deadline).await
     }
 
     async fn post(

@@ -1,29 +1,56 @@
 //! One way to talk HTTP to a provider: bounded in time and size, no redirects, errors that say why.
 
+mod body;
+mod names;
+mod reason;
+
 use crate::clock;
-use crate::config::value::Token;
+use crate::config::value::{Token, is_loopback};
+use crate::quote;
+use names::Names;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode, Url};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use thiserror::Error;
+use tokio::sync::Semaphore;
 
 /// The largest body that is read; outputs of heartbeats are small, data URLs of images are not.
 pub const BODY_LIMIT: usize = 16 * 1024 * 1024;
 
+/// An answer beyond this is large, in bytes: usual ones have some thousand.
+const LARGE: usize = 1024 * 1024;
+
+/// Large answers that are read at a time; the others wait, within their own time. All of them together
+/// take a quarter of a GiB.
+const LARGE_AT_ONCE: usize = 8;
+
 /// How long a connection may take to come up, TLS included.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long an unused connection is kept. Servers close idle ones too (uvicorn, under Cog, after
-/// 5 s); a request that meets the close on its way is lost, and a prediction is not sent twice.
-const IDLE_CONNECTION: Duration = Duration::from_secs(4);
+/// How long an unused connection is kept: for as long as a heartbeat's own requests follow one another.
+/// Servers close idle ones too (uvicorn, under Cog, after 5 s, some proxies after 2); a request that
+/// meets the close on its way is lost, and a prediction is not sent twice.
+const IDLE_CONNECTION: Duration = Duration::from_secs(1);
 
 /// How long a peer may leave data, or a sign of life, unacknowledged. A heartbeat may wait minutes
 /// for a model that boots; it must not wait for a host that is gone.
 const DEAD_PEER: Duration = Duration::from_secs(30);
 
+/// How much of where a redirect leads is told, in characters.
+const LOCATION_LIMIT: usize = 200;
+
 /// A shared client: connections are pooled per host.
 #[derive(Debug, Clone)]
-pub struct Client(reqwest::Client);
+pub struct Client {
+    /// For servers elsewhere, by the environment's proxies.
+    afar: reqwest::Client,
+    /// For servers on this machine. A token may go there in the clear, so that no proxy is shown it.
+    here: reqwest::Client,
+    names: Names,
+    large: Arc<Semaphore>,
+}
 
 /// A whole answer, whatever its status.
 #[derive(Debug, Clone)]
@@ -40,7 +67,10 @@ pub struct Reply {
 #[derive(Debug, Clone, Error)]
 pub enum HttpError {
     /// The time allowed ran out.
-    #[error("{method} {url}: no answer within {} s", .waited.as_secs_f64().ceil())]
+    #[error(
+        "{method} {url}: {} within {} s",
+        if *.begun { "the answer was not whole" } else { "no answer" }, .waited.as_secs_f64().ceil()
+    )]
     TimedOut {
         /// The request's method.
         method: Method,
@@ -48,6 +78,8 @@ pub enum HttpError {
         url: String,
         /// The time allowed.
         waited: Duration,
+        /// Whether a part of the answer had come.
+        begun: bool,
     },
     /// No connection could be made: nothing was sent.
     #[error("{method} {url}: {reason}")]
@@ -59,7 +91,7 @@ pub enum HttpError {
         /// What failed: DNS, refused, TLS.
         reason: String,
     },
-    /// The connection broke, or what came was not an answer.
+    /// The connection broke, or what came was no HTTP.
     #[error("{method} {url}: {reason}")]
     Broken {
         /// The request's method.
@@ -69,10 +101,18 @@ pub enum HttpError {
         /// What failed.
         reason: String,
     },
+    /// What came is larger than what is read.
+    #[error("{method} {url}: the answer is larger than {} MiB", BODY_LIMIT / 1024 / 1024)]
+    TooLarge {
+        /// The request's method.
+        method: Method,
+        /// Its URL, without query or credentials.
+        url: String,
+    },
 }
 
 /// A request about to be sent.
-#[derive(Debug)]
+#[derive(Clone)]
 pub struct Request<'a> {
     /// Its method.
     pub method: Method,
@@ -92,20 +132,24 @@ impl Client {
     pub fn new() -> Result<Self, reqwest::Error> {
         // A second call finds the first one's provider in place, which is the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Self::builder().build().or_else(|error| {
+        let names = Names::new();
+        let afar = Self::builder(&names).build().or_else(|error| {
             tracing::warn!(
                 "no https:// server can be trusted, for want of CA certificates (Debian: ca-certificates): {}",
-                root_cause(&error)
+                reason::of(&error)
             );
-            Self::builder().tls_certs_only([]).build()
-        });
-        client.map(Self)
+            Self::builder(&names).tls_certs_only([]).build()
+        })?;
+        let here = || Self::builder(&names).no_proxy();
+        let here = here().build().or_else(|_| here().tls_certs_only([]).build())?;
+        Ok(Self { afar, here, names, large: Arc::new(Semaphore::new(LARGE_AT_ONCE)) })
     }
 
-    fn builder() -> reqwest::ClientBuilder {
+    fn builder(names: &Names) -> reqwest::ClientBuilder {
         let builder = reqwest::Client::builder()
             .user_agent(concat!("warmd/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
+            .dns_resolver(names.clone())
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(IDLE_CONNECTION)
             .tcp_keepalive(DEAD_PEER / 3)
@@ -116,47 +160,72 @@ impl Client {
         builder
     }
 
-    /// Sends a request and reads the whole answer, until `deadline` on the monotonic clock.
+    /// Sends a request and reads the whole answer, until `deadline` on the monotonic clock. A GET is sent
+    /// once more where the connection breaks: one that was left open may have been closed at the other
+    /// end without a word.
     pub async fn send(&self, request: Request<'_>, deadline: Instant) -> Result<Reply, HttpError> {
-        let (method, url) = (request.method.clone(), bare(&request.url));
         let allowed = deadline.saturating_duration_since(clock::instant());
-        match tokio::time::timeout(allowed, self.exchange(request, &method, &url)).await {
+        let begun = AtomicBool::new(false);
+        let sent = async {
+            match self.exchange(&request, &begun).await {
+                Err(HttpError::Broken { .. }) if request.method == Method::GET => {
+                    begun.store(false, Ordering::Relaxed);
+                    self.exchange(&request, &begun).await
+                }
+                result => result,
+            }
+        };
+        match tokio::time::timeout(allowed, sent).await {
             Ok(result) => result,
-            Err(_) => Err(HttpError::TimedOut { method, url, waited: allowed }),
+            Err(_) => Err(HttpError::TimedOut {
+                method: request.method.clone(),
+                url: bare(&request.url),
+                waited: allowed,
+                begun: begun.into_inner(),
+            }),
         }
     }
 
-    async fn exchange(&self, request: Request<'_>, method: &Method, url: &str) -> Result<Reply, HttpError> {
-        let broken =
-            |reason: String| HttpError::Broken { method: method.clone(), url: url.to_owned(), reason };
-        let token = request.token;
-        let mut builder = self.0.request(request.method, request.url);
-        if let Some(token) = token {
+    async fn exchange(&self, request: &Request<'_>, begun: &AtomicBool) -> Result<Reply, HttpError> {
+        let (method, url) = (request.method.clone(), bare(&request.url));
+        let client = if is_loopback(&request.url) { &self.here } else { &self.afar };
+        let mut builder = client.request(method.clone(), request.url.clone());
+        if let Some(token) = request.token {
             builder = builder.header(reqwest::header::AUTHORIZATION, token.header());
         }
-        for (name, value) in request.headers {
+        for (name, value) in &request.headers {
             builder = builder.header(name, value);
         }
         if let Some(json) = request.json {
             builder = builder.json(json);
         }
-        let mut response = builder.send().await.map_err(|error| {
+        let failed = |error: reqwest::Error| {
+            let (method, url, reason) = (method.clone(), url.clone(), reason::of(&error));
             if error.is_connect() {
-                HttpError::Connect { method: method.clone(), url: url.to_owned(), reason: root_cause(&error) }
+                HttpError::Connect { method, url, reason }
             } else {
-                broken(root_cause(&error))
+                HttpError::Broken { method, url, reason }
             }
-        })?;
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| broken(root_cause(&error)))? {
+        };
+        let mut response = builder.send().await.map_err(failed)?;
+        begun.store(true, Ordering::Relaxed);
+        if let (Some(name), Some(address)) = (request.url.domain(), response.remote_addr()) {
+            self.names.worked(name, address.ip());
+        }
+        let (mut body, mut place) = (Vec::new(), None);
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > BODY_LIMIT {
-                return Err(broken(format!("the answer is larger than {} MiB", BODY_LIMIT / 1024 / 1024)));
+                return Err(HttpError::TooLarge { method, url });
+            }
+            if body.len() + chunk.len() > LARGE && place.is_none() {
+                // Never closed, so that there is always a place some time.
+                place = self.large.acquire().await.ok();
             }
             body.extend_from_slice(&chunk);
         }
         let mut reply =
             Reply { status: response.status(), headers: std::mem::take(response.headers_mut()), body };
-        if let Some(token) = token {
+        if let Some(token) = request.token {
             reply.hide(token);
         }
         Ok(reply)
@@ -164,18 +233,33 @@ impl Client {
 }
 
 impl Reply {
-    /// A refusal is quoted in messages: the token is taken out of it, should it be repeated there.
+    /// What a server says is quoted in messages: the token is taken out of it, should it be repeated
+    /// there, behind JSON's escapes too.
     fn hide(&mut self, token: &Token) {
-        let header = token.header();
-        let secret = header.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
-        if let Some(secret) = secret.filter(|secret| !secret.is_empty() && !self.status.is_success()) {
-            self.body = String::from_utf8_lossy(&self.body).replace(secret, "[token]").into_bytes();
+        let escapes = self.body.contains(&b'\\');
+        if (escapes || token.is_in(&self.body))
+            && let Some(mut said) = self.json()
+            && strike(&mut said, token)
+        {
+            self.body = said.to_string().into_bytes();
+        }
+        for value in self.headers.values_mut().filter(|value| token.is_in(value.as_bytes())) {
+            *value = HeaderValue::from_static("[token]");
         }
     }
 
-    /// The body as JSON; none where it isn't.
+    /// The body as JSON; none where it isn't. `body` says what is left out of a large one.
     pub fn json(&self) -> Option<serde_json::Value> {
-        serde_json::from_slice(&self.body).ok()
+        body::read(&self.body)
+    }
+
+    /// Where a redirect leads, fit for a message.
+    pub fn leads_to(&self) -> Option<String> {
+        let location = self.header("location")?;
+        let whole = Url::parse(location).map(|url| bare(&url));
+        let shown =
+            whole.unwrap_or_else(|_| location.split(['?', '#']).next().unwrap_or_default().to_owned());
+        Some(quote::start(&shown, LOCATION_LIMIT))
     }
 
     /// A header's text; none where it is missing or isn't text.
@@ -184,21 +268,29 @@ impl Reply {
     }
 }
 
-/// The URL without credentials and query, which are nobody's business in a message.
+/// Takes the token out of every text of a JSON value; whether it was there.
+fn strike(said: &mut serde_json::Value, token: &Token) -> bool {
+    use serde_json::Value;
+    let mut struck = false;
+    match said {
+        Value::String(text) => struck = token.strike(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| struck |= strike(item, token)),
+        Value::Object(items) => items.values_mut().for_each(|item| struck |= strike(item, token)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+    struck
+}
+
+/// The URL without credentials, query and fragment, which are nobody's business in a message.
 fn bare(url: &Url) -> String {
     let mut bare = url.clone();
     // Both fail only for URLs without a host, which never get here.
     let _ = bare.set_username("");
     let _ = bare.set_password(None);
     bare.set_query(None);
+    bare.set_fragment(None);
     bare.to_string()
 }
 
-/// The innermost cause, which says what failed (`connection refused`), unlike the outermost.
-fn root_cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
-}
+#[cfg(test)]
+mod tests;

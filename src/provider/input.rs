@@ -6,12 +6,15 @@
 //! never switches a safety check off. Does no I/O.
 
 mod fit;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod invent;
 mod knob;
 mod schema;
 
 pub use fit::misfits;
 
+use crate::quote;
 use schema::{Field, Input};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -37,7 +40,8 @@ pub struct MadeInput {
 pub enum InputError {
     /// A secret is required.
     #[error(
-        "the input {key:?} is a secret that the model requires: set input.{key} of this model in warm.toml"
+        "the input \"{0}\" is a secret that the model requires: set input.{0} of this model in warm.toml",
+        quote::name(.key)
     )]
     Secret {
         /// Its key.
@@ -45,8 +49,8 @@ pub enum InputError {
     },
     /// A string is required, of a form that can't be guessed.
     #[error(
-        "the model requires the input {key:?} and says nothing to send for it but the pattern \
-         \"{}\": set input.{key} of this model in warm.toml", .pattern.escape_debug()
+        "the model requires the input \"{0}\" and says nothing to send for it but the pattern \
+         \"{1}\": set input.{0} of this model in warm.toml", quote::name(.key), quote::start(.pattern, 100)
     )]
     Pattern {
         /// Its key.
@@ -56,7 +60,8 @@ pub enum InputError {
     },
     /// A value is required that can't be made up.
     #[error(
-        "no value can be made up for the input {key:?}, {why}: set input.{key} of this model in warm.toml"
+        "no value can be made up for the input \"{0}\", {why}: set input.{0} of this model in warm.toml",
+        quote::name(.key)
     )]
     Invent {
         /// Its key.
@@ -87,17 +92,17 @@ pub fn minimal(
     let Some(input) = Input::of(schema) else {
         return unschemed(example, user);
     };
-    let mut made = MadeInput::default();
+    let (mut made, mut room) = (MadeInput::default(), invent::Room::new());
     for field in input.required() {
         if user.get(&field.name).is_some_and(|value| !value.is_null()) {
             continue;
         }
-        let told = field.default().or_else(|| field.first_choice()).or_else(|| example_of(&field, example));
-        let value = if let Some(told) = told {
+        let told = invent::told(&field, &mut room)?;
+        let value = if let Some(told) = told.or_else(|| example_of(&field, example)) {
             told
         } else {
             made.guessed.push(field.name.clone());
-            invent::value(&field)?
+            invent::value(&field, &mut room)?
         };
         made.input.insert(field.name.clone(), value);
     }

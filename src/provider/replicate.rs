@@ -7,6 +7,8 @@
 mod aim;
 mod api;
 mod follow;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing;
 mod inspect;
 mod prediction;
 mod problem;
@@ -42,7 +44,6 @@ const SPARE_LOOK: Duration = Duration::from_secs(5);
 const LONGEST_TIMEOUT: Duration = Duration::from_hours(30 * 24);
 
 /// One model on Replicate.
-#[derive(Debug)]
 pub struct Replicate {
     api: Api,
     target: Target,

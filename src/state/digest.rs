@@ -6,11 +6,18 @@ use crate::classify;
 use crate::config::Model;
 use crate::heartbeat::{Answer, Heartbeat, Observation, Order, Outcome};
 use crate::journal::{Entry, Spent, What};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use std::time::Duration;
 
 /// How many intervals a single answer vouches for at most, as the state `warm` has it.
 const VOUCHED_INTERVALS: u32 = 2;
+
+/// No longer stretch is accounted for at once: a clock that comes from 1970 would leave thousands of
+/// windows that never were.
+const LONGEST: TimeDelta = TimeDelta::days(366);
+
+/// What a boot takes at the most that is believed.
+const LONGEST_BOOT: Duration = Duration::from_hours(24);
 
 /// What one finished heartbeat adds to the journal, in order; the first entry is the heartbeat. The
 /// `model` as it is now, not as it was when the heartbeat was ordered, tells which hours are spent:
@@ -65,26 +72,35 @@ pub fn accounted(known: &Known, model: &Model, now: DateTime<Utc>) -> Vec<Entry>
     unvouched(known, model, now).into_iter().chain(tracked(known, model, now)).collect()
 }
 
-/// The boot that this heartbeat shows, if any, with its duration where one is known.
+/// The boot that this heartbeat shows, if any, with its duration where one is known. Each setup is one
+/// boot, however many heartbeats met it under way.
 fn boot(known: &Known, heartbeat: &Heartbeat, seen: &Observation, timeout: Duration) -> Option<What> {
+    let cut_off = matches!(seen.answer, Answer::TimedOut(_)) && seen.signs.met_starting;
+    // The heartbeat before this one, where it was cut off in a boot: that goes on perhaps.
+    let before = known.last.as_ref().filter(|last| last.outcome == Outcome::TimedOut);
+    let before = before.filter(|_| known.boots.back() == Some(&timeout));
     if let Some(setup) = seen.signs.setup {
+        let goes_on = before.is_some_and(|last| setup.started_at < last.done_at);
+        if goes_on || known.setups.contains(&setup.started_at) {
+            return None;
+        }
         let own = setup.completed_at.and_then(|end| (end - setup.started_at).to_std().ok());
-        let unknown = !known.setups.contains(&setup.started_at);
-        if heartbeat.outcome == Outcome::Cold || (unknown && seen.signs.met_starting) {
-            return Some(What::Boot { took: own.or(seen.signs.held) });
+        // A clock that was set right in between makes years of it.
+        let own = own.filter(|took| *took <= LONGEST_BOOT).or(seen.signs.held);
+        if heartbeat.outcome == Outcome::Cold || seen.signs.met_starting {
+            return Some(What::Boot { took: if cut_off { Some(timeout) } else { own } });
         }
         // One that this heartbeat did not wait for itself: it happened since the last answer. A
         // setup older than that is another replica behind the address, met for the first time. A
         // heartbeat that was refused meanwhile tells nothing: a setup begins before its server listens.
         let contact = known.answered_at.or_else(|| known.last.as_ref().map(|last| last.sent_at));
         let since = contact.is_some_and(|contact| setup.started_at > contact);
-        return (unknown && since).then_some(What::Boot { took: own });
+        return since.then_some(What::Boot { took: own });
     }
     if heartbeat.outcome == Outcome::Cold {
         return Some(What::Boot { took: heartbeat.wait });
     }
-    let cut_off = matches!(seen.answer, Answer::TimedOut(_)) && seen.signs.met_starting;
-    cut_off.then_some(What::Boot { took: Some(timeout) })
+    (cut_off && before.is_none()).then_some(What::Boot { took: Some(timeout) })
 }
 
 /// How the hours up to the end of this heartbeat were spent.
@@ -108,6 +124,7 @@ fn pieces(
     to: DateTime<Utc>,
     how: Spent,
 ) -> impl Iterator<Item = What> + use<> {
+    let from = from.max(to - LONGEST);
     let open = if from < to { model.hours.pieces(from, to) } else { Vec::new() };
     open.into_iter().map(move |(from, to)| What::Spent { from, to, how })
 }

@@ -2,9 +2,9 @@
 
 use super::{Held, Known, Live, delta};
 use crate::config::Model;
-use crate::heartbeat::{Outcome, Phase};
+use crate::heartbeat::{Heartbeat, Outcome, Phase};
 use crate::journal::State;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use std::time::Duration;
 
 /// This many failures in a row make a model `failing`.
@@ -45,12 +45,8 @@ pub fn standing(
     if let Some(block) = &known.block {
         return because(State::Blocked, block.error.clone());
     }
-    let last_error = || {
-        let last = known.last.as_ref()?;
-        Some(last.error.clone().unwrap_or_else(|| last.outcome.name().to_owned()))
-    };
     if known.bad_in_a_row >= FAILING {
-        let error = last_error().unwrap_or_default();
+        let error = known.last.as_ref().map(why).unwrap_or_default();
         return because(
             State::Failing,
             format!("the last {} brought no answer; the latest: {error}", known.bad_in_a_row),
@@ -69,36 +65,38 @@ pub fn standing(
     let fresh = delta(model.interval * FRESH_INTERVALS);
     let no_room = match &live.held {
         Some(Held::NoRoom { limit }) => Some(format!(
-            "held: the account allows {limit} creates a minute, which the models before it in the file use up"
+            "held: the account allows {limit} creates a minute, which the models before it in the file use \
+             up; longer intervals would make room"
         )),
         Some(Held::Blocked { .. }) | None => None,
     };
-    let last_outcome = known.last.as_ref().map(|last| last.outcome);
-    match last_outcome {
-        None => {
-            because(State::Unknown, no_room.unwrap_or_else(|| "no heartbeat has finished yet".to_owned()))
-        }
-        // A 429 says nothing about the model: the answer before it still counts while it is fresh.
-        Some(outcome) if outcome.answered() || outcome == Outcome::RateLimited => {
-            match (known.answered_at.map(|at| now - at), outcome) {
-                (Some(age), _) if age < fresh => (State::Warm, None),
-                (_, Outcome::RateLimited) => {
-                    because(State::Cold, no_room.or_else(last_error).unwrap_or_default())
-                }
-                (age, _) => because(
-                    State::Unknown,
-                    no_room.unwrap_or_else(|| {
-                        let age = age.and_then(|age| age.to_std().ok()).unwrap_or_default();
-                        format!("the last answer is {} old", words(age))
-                    }),
-                ),
-            }
-        }
-        Some(outcome) => because(
-            State::Cold,
-            last_error().unwrap_or_else(|| format!("the last heartbeat was {}", outcome.name())),
-        ),
+    let Some(last) = &known.last else {
+        return because(
+            State::Unknown,
+            no_room.unwrap_or_else(|| "no heartbeat has finished yet".to_owned()),
+        );
+    };
+    let age = known.answered_at.map(|at| now - at);
+    // One in the future is from before the clock was set back, and good for as long as nothing failed.
+    let is_fresh = |age: TimeDelta| age < fresh && (age >= TimeDelta::zero() || last.outcome.answered());
+    // One attempt that brought nothing does not take back what is known for two intervals.
+    if age.is_some_and(is_fresh) {
+        return (State::Warm, None);
     }
+    if last.outcome.answered() {
+        let age = age.and_then(|age| age.to_std().ok()).unwrap_or_default();
+        return because(
+            State::Unknown,
+            no_room.unwrap_or_else(|| format!("the last answer is {} old", words(age))),
+        );
+    }
+    let no_room = no_room.filter(|_| last.outcome == Outcome::RateLimited);
+    because(State::Cold, no_room.unwrap_or_else(|| why(last)))
+}
+
+/// Why a heartbeat brought no answer.
+fn why(heartbeat: &Heartbeat) -> String {
+    heartbeat.error.clone().unwrap_or_else(|| format!("the last heartbeat was {}", heartbeat.outcome.name()))
 }
 
 fn words(age: Duration) -> String {

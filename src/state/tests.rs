@@ -258,14 +258,53 @@ fn a_boot_cut_off_by_the_time_out_counts_as_that_long() {
 }
 
 #[test]
+fn a_boot_that_never_ends_is_one_boot() {
+    let told = |started| Signs { met_starting: true, setup: started, ..Signs::default() };
+    let starting = |started| Setup { started_at: at(started), completed_at: None };
+    let timed_out = || Answer::TimedOut("its setup is under way".to_owned());
+    let minute = Some(Duration::from_mins(10));
+    for setup in [None, Some(starting(-5.0))] {
+        let mut story = Story::begin(model(&["always"], 30), at(0.0));
+        for beat in 0..4 {
+            story.seen(f64::from(beat) * 900.0, 600.0, timed_out(), told(setup));
+        }
+        assert_eq!(story.boots(), [minute], "{setup:?}");
+    }
+    // Where it comes up at last, it is still the same one; a restart is another.
+    let mut story = Story::begin(model(&["always"], 30), at(0.0));
+    story.seen(0.0, 600.0, timed_out(), told(Some(starting(-5.0))));
+    let up = Signs { held: Some(Duration::from_secs(20)), ..told(Some(setup(-5.0, 625.0))) };
+    assert_eq!(story.seen(600.0, 20.0, Answer::Succeeded, up).outcome, Outcome::Cold);
+    assert_eq!(story.boots(), [minute]);
+    story.seen(700.0, 600.0, timed_out(), told(Some(starting(690.0))));
+    assert_eq!(story.boots().len(), 2);
+    // So it is where its setup was not told before it was done, after an answer of the one before it.
+    let mut story = Story::begin(model(&["always"], 30), at(0.0));
+    let ready = |setup| Signs { setup: Some(setup), ..Signs::default() };
+    story.seen(0.0, 0.1, Answer::Succeeded, ready(setup(-100.0, 3.0)));
+    story.seen(30.0, 600.0, timed_out(), told(None));
+    story.seen(700.0, 0.1, Answer::Succeeded, ready(setup(25.0, 620.0)));
+    assert_eq!(story.boots(), [minute]);
+}
+
+#[test]
+fn a_setup_over_which_the_clock_was_set_right_took_as_long_as_was_waited() {
+    let mut story = Story::begin(model(&["always"], 30), at(0.0));
+    let held = Some(Duration::from_secs(4));
+    let long = Setup { started_at: DateTime::UNIX_EPOCH, completed_at: Some(at(4.0)) };
+    let met = Signs { met_starting: true, held, setup: Some(long), ..Signs::default() };
+    assert_eq!(story.seen(0.0, 4.1, Answer::Succeeded, met).outcome, Outcome::Cold);
+    assert_eq!(story.boots(), [held]);
+}
+
+#[test]
 fn three_failures_in_a_row_are_failing_and_one_answer_ends_it() {
     let mut story = Story::begin(model(&["always"], 30), at(0.0));
     assert_eq!(story.state(0.0), State::Unknown);
     story.queued(0.0, 0.1);
     assert_eq!(story.state(1.0), State::Warm);
-    for beat in 1..4 {
+    for (beat, expected) in [(1, State::Warm), (2, State::Cold), (3, State::Failing)] {
         story.seen(f64::from(beat) * 30.0, 0.1, Answer::Unreachable("refused".to_owned()), Signs::default());
-        let expected = if beat < 3 { State::Cold } else { State::Failing };
         assert_eq!(story.state(f64::from(beat) * 30.0 + 1.0), expected);
     }
     story.seen(120.0, 0.1, Answer::RateLimited("429".to_owned()), Signs::default());

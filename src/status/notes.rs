@@ -4,6 +4,7 @@ use super::ModelStatus;
 use crate::config::{Model, Probe, Target};
 use crate::heartbeat::Outcome;
 use crate::provider::Facts;
+use crate::quote;
 
 /// Fewer answers than this tell no tendency.
 const ENOUGH: u64 = 5;
@@ -62,7 +63,7 @@ pub(super) fn notes(model: &Model, facts: &Facts, status: &ModelStatus) -> Vec<S
         notes.push(format!(
             "the values of these inputs are made up, since the schema gives none: {}; `input` in the \
              configuration sets them",
-            facts.guessed.join(", ")
+            quote::names(&facts.guessed)
         ));
     }
     notes

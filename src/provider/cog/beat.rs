@@ -72,7 +72,7 @@ impl<'a> Beat<'a> {
 
     pub(super) async fn run(mut self) -> Observation {
         let Break(answer) = self.course().await;
-        let (done_at, total) = self.ended.unwrap_or_else(|| (clock::now(), self.elapsed()));
+        let (done_at, total) = self.ended.unwrap_or_else(|| (self.now(), self.elapsed()));
         let Self { sent_at, signs, limits, .. } = self;
         Observation { sent_at, done_at, total, answer, signs, limits }
     }
@@ -139,11 +139,15 @@ impl<'a> Beat<'a> {
     /// a server that is starting may do so more than once, and isn't there in between.
     async fn unanswered(&mut self, error: HttpError) -> Step<()> {
         match error {
-            HttpError::TimedOut { .. } => Break(self.timed_out("no answer came")),
+            HttpError::TimedOut { url, begun, .. } => Break(self.timed_out(&if begun {
+                format!("the answer of {url} was not whole")
+            } else {
+                format!("{url} did not answer")
+            })),
             HttpError::Connect { .. } | HttpError::Broken { .. } if self.waiting_for.is_some() => {
                 self.wait(error.to_string()).await
             }
-            HttpError::Connect { .. } | HttpError::Broken { .. } => {
+            HttpError::Connect { .. } | HttpError::Broken { .. } | HttpError::TooLarge { .. } => {
                 Break(Answer::Unreachable(error.to_string()))
             }
         }
@@ -165,6 +169,12 @@ impl<'a> Beat<'a> {
         let timeout = self.order.model.timeout.as_secs_f64();
         let last = self.waiting_for.as_ref().map(|last| format!(": {last}")).unwrap_or_default();
         Answer::TimedOut(format!("{what} within {timeout} s{last}"))
+    }
+
+    /// The civil time, by the clock as it was at the start: one that is moved on the way must not make the
+    /// heartbeat an hour long, nor end before its beginning.
+    fn now(&self) -> DateTime<Utc> {
+        self.sent_at + self.since.elapsed()
     }
 
     /// The heartbeat's own time so far.

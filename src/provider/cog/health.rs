@@ -61,7 +61,16 @@ impl Said {
             return Self::Gateway(reply.status);
         }
         Self::Refused(if reply.status.is_success() {
-            Answer::Unreachable(format!("{PATH} answers {}, but not as a Cog server does", reply.status))
+            let body = reply.json().unwrap_or_default();
+            Answer::Unreachable(match body.get("status").and_then(Value::as_str) {
+                Some(word) => {
+                    format!(
+                        "{PATH} answers the status {}, which is none of Cog's known ones",
+                        quote::message(word)
+                    )
+                }
+                None => format!("{PATH} answers {}, but not as a Cog server does", reply.status),
+            })
         } else {
             refusal::answer(reply, PATH)
         })

@@ -108,7 +108,7 @@ async fn fit(cog: &Cog, inspection: &mut Inspection) {
             let input = serde_json::Value::Object(recipe.input().clone()).to_string();
             inspection.facts.push(format!("a heartbeat sends {}", quote::message(&input)));
             if !recipe.guessed().is_empty() {
-                inspection.facts.push(format!("made up: {}", recipe.guessed().join(", ")));
+                inspection.facts.push(format!("made up: {}", crate::quote::names(recipe.guessed())));
             }
         }
         Err(answer) => inspection.problems.extend(reason(answer)),

@@ -1,7 +1,7 @@
 //! A server's log, made fit for one line of a report: no control characters, no length that
 //! a stranger chooses.
 
-use crate::provider::quote;
+use crate::quote;
 
 /// How many characters of a server's words are kept.
 const LIMIT: usize = 300;
@@ -27,7 +27,8 @@ pub(super) fn log_tail(log: &str) -> String {
     }
 }
 
-/// One line: terminal colours dropped, whitespace and control characters as single spaces.
+/// One line: terminal colours dropped, whitespace and control characters as single spaces, what else
+/// can't be seen escaped.
 fn plain(text: &str) -> String {
     let mut words = String::with_capacity(text.len().min(4 * LIMIT));
     let mut chars = text.chars();
@@ -42,7 +43,7 @@ fn plain(text: &str) -> String {
                 words.push(' ');
             }
         } else {
-            words.push(c);
+            quote::push(&mut words, c);
         }
     }
     words.truncate(words.trim_end().len());

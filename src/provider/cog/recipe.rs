@@ -47,7 +47,8 @@ impl Schema {
         cog.get(&["openapi.json"], deadline).await.map(|reply| Self::of(&reply))
     }
 
-    fn of(reply: &Reply) -> Self {
+    /// What `reply` brings.
+    pub(super) fn of(reply: &Reply) -> Self {
         let body = reply.json().filter(Value::is_object);
         match (reply.status.as_u16(), body) {
             (200..=299, Some(schema)) => Self::There(schema),

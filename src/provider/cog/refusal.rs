@@ -20,8 +20,9 @@ pub(super) fn answer(reply: &Reply, asked: &str) -> Answer {
     let status = reply.status;
     match status.as_u16() {
         300..=399 => Answer::Unreachable(format!(
-            "{asked} redirects ({status}), which is not followed, for the token would travel: \
-             write the server's own address"
+            "{asked} redirects ({status}){}, which is not followed, for the token would travel: \
+             write the server's own address",
+            reply.leads_to().map(|target| format!(" to {target}")).unwrap_or_default()
         )),
         401 | 403 => Answer::Rejected(
             Rejection::Token,

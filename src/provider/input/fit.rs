@@ -1,6 +1,7 @@
 //! Whether what the user wrote under `input` fits the model's schema.
 
 use super::schema::{Field, Input};
+use crate::quote;
 use serde_json::{Map, Value};
 
 /// What doesn't fit, a sentence each; empty where the model publishes no schema. Only what is
@@ -17,18 +18,23 @@ pub fn misfits(schema: &Value, user: &Map<String, Value>) -> Vec<String> {
         .collect()
 }
 
+/// A longer name is nobody's slip of the pen, and costs much to compare.
+const LONGEST_NAME: usize = 64;
+
 fn unknown(key: &str, known: &[String]) -> String {
     let nearest = known
         .iter()
+        .filter(|name| name.len().max(key.len()) <= LONGEST_NAME)
         .map(|name| (strsim::damerau_levenshtein(key, name), name))
         .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
         .min();
-    let hint = nearest.map(|(_, name)| format!("; did you mean {name}?")).unwrap_or_default();
+    let hint = nearest.map(|(_, name)| format!("; did you mean {}?", quote::name(name))).unwrap_or_default();
+    let key = quote::name(key);
     format!("input.{key}: the model has no such input, and drops it silently{hint}")
 }
 
 fn misfit(field: &Field, value: &Value) -> Option<String> {
-    let key = &field.name;
+    let key = quote::name(&field.name);
     let fits = match field.kind() {
         Some("string") => value.is_string(),
         Some("integer") => value.as_f64().is_some_and(|number| number.fract() == 0.0),
@@ -42,11 +48,10 @@ fn misfit(field: &Field, value: &Value) -> Option<String> {
         let kind = field.kind().unwrap_or_default();
         return Some(format!("input.{key}: the model wants {}", with_article(kind)));
     }
-    let choices = field.choices();
-    if !choices.is_empty() && !choices.contains(value) {
-        let listed: Vec<String> = choices.iter().take(10).map(ToString::to_string).collect();
-        let more = if choices.len() > listed.len() { " …" } else { "" };
-        return Some(format!("input.{key}: the model takes {}{more}", listed.join(", ")));
+    let choices: Vec<&Value> = field.choices().collect();
+    if !choices.is_empty() && !choices.contains(&value) {
+        let listed: Vec<String> = choices.iter().map(ToString::to_string).collect();
+        return Some(format!("input.{key}: the model takes {}", quote::names(&listed)));
     }
     let number = value.as_f64().filter(|_| field.is_number())?;
     if let Some(minimum) = field.minimum().filter(|minimum| number < *minimum) {

@@ -20,19 +20,61 @@ pub(super) const IMAGE: &str = "data:image/png;base64,\
 const LONGEST_TEXT: u64 = 10_000;
 const LONGEST_ARRAY: u64 = 64;
 
+/// How much is put into one input in all, in bytes of JSON or so; more is for the user to say.
+const ROOM: usize = 1024 * 1024;
+
+/// What a pattern takes of the room: trying one costs more than writing a text.
+const PATTERN_ROOM: usize = 2048;
+
 /// What a pattern's automaton may take, in bytes: patterns of names and numbers take a few KB.
 const PATTERN_LIMIT: usize = 256 * 1024;
 
+/// The room that is left in one input.
+#[derive(Debug)]
+pub(super) struct Room(usize);
+
+impl Room {
+    pub(super) const fn new() -> Self {
+        Self(ROOM)
+    }
+
+    /// Takes `bytes` of it for a field.
+    fn take(&mut self, bytes: usize, field: &Field<'_>) -> Result<(), InputError> {
+        let why = "since all that the model requires would be too large";
+        let left = self.0.checked_sub(bytes);
+        self.0 = left.ok_or_else(|| InputError::Invent { key: field.name.clone(), why })?;
+        Ok(())
+    }
+}
+
+/// The value that its schema tells: the default, else the first choice.
+pub(super) fn told(field: &Field<'_>, room: &mut Room) -> Result<Option<Value>, InputError> {
+    let told = field.default().or_else(|| field.first_choice());
+    room.take(told.as_ref().map_or(0, size), field)?;
+    Ok(told)
+}
+
+/// How large a value is, in bytes of JSON or so.
+fn size(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(|item| 1 + size(item)).sum(),
+        Value::Object(members) => members.iter().map(|(key, member)| key.len() + size(member)).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 4,
+    }
+}
+
 /// A value that the field should take.
-pub(super) fn value(field: &Field) -> Result<Value, InputError> {
+pub(super) fn value(field: &Field<'_>, room: &mut Room) -> Result<Value, InputError> {
     let refuse = |why| Err(InputError::Invent { key: field.name.clone(), why });
+    room.take(1, field)?;
     if field.is_cut_off() {
-        return refuse("since its schema is nested too deeply, or in a circle");
+        return refuse("since its schema is too large, nested too deeply, or in a circle");
     }
     if field.is_secret() {
         return Err(InputError::Secret { key: field.name.clone() });
     }
-    if let Some(told) = field.default().or_else(|| field.first_choice()) {
+    if let Some(told) = told(field, room)? {
         return Ok(told);
     }
     match field.kind() {
@@ -46,21 +88,30 @@ pub(super) fn value(field: &Field) -> Result<Value, InputError> {
             let Some(item) = field.item().filter(|_| count > 0) else {
                 return Ok(Value::Array(vec![Value::from(TEXT); count as usize]));
             };
-            Ok(Value::Array(vec![value(item)?; count as usize]))
+            let before = room.0;
+            let item = value(item, room)?;
+            // The others take as much as the first.
+            room.take((before - room.0).saturating_mul(count as usize - 1), field)?;
+            Ok(Value::Array(vec![item; count as usize]))
         }
         Some("object") => {
-            let members = field.members().iter().map(|member| Ok((member.name.clone(), value(member)?)));
+            let mut made =
+                |member: &Field<'_>| Ok::<_, InputError>((member.name.clone(), value(member, room)?));
+            let members = field.members().iter().map(&mut made);
             // The member's key would mislead: it is the whole field that the user can set.
             let members: Result<Map<String, Value>, InputError> = members.collect();
             members.map(Value::Object).or_else(|_| refuse("since it is an object with members of its own"))
         }
-        _ if field.format() == Some("uri") => Ok(Value::from(IMAGE)),
+        _ if field.format() == Some("uri") => {
+            room.take(IMAGE.len(), field)?;
+            Ok(Value::from(IMAGE))
+        }
         // Whatever else it is, a string is the likeliest to do.
-        _ => text(field),
+        _ => text(field, room),
     }
 }
 
-fn text(field: &Field) -> Result<Value, InputError> {
+fn text(field: &Field<'_>, room: &mut Room) -> Result<Value, InputError> {
     let least = field.length("minLength").unwrap_or(0);
     if least > LONGEST_TEXT {
         return Err(InputError::Invent {
@@ -69,6 +120,7 @@ fn text(field: &Field) -> Result<Value, InputError> {
         });
     }
     let length = least.max(TEXT.len() as u64).min(field.length("maxLength").unwrap_or(u64::MAX));
+    room.take(length as usize + field.pattern().map_or(0, |_| PATTERN_ROOM), field)?;
     let text: String = TEXT.chars().cycle().take(length as usize).collect();
     match field.pattern() {
         Some(pattern) if !matches(pattern, &text) => {

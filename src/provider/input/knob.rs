@@ -53,8 +53,8 @@ pub(super) fn small(field: &Field, input: &Input, user: &Map<String, Value>) -> 
     if field.is_deprecated() {
         return None;
     }
-    let choices = field.choices();
-    if !choices.is_empty() {
+    let mut choices = field.choices().peekable();
+    if choices.peek().is_some() {
         return smallest(choices);
     }
     if !field.is_number() {
@@ -85,9 +85,9 @@ fn lower_tokens(input: &Input, user: &Map<String, Value>) -> f64 {
 }
 
 /// The smallest of the choices that are sizes.
-fn smallest(choices: Vec<Value>) -> Option<Value> {
-    let sized = choices.into_iter().filter_map(|choice| Some((size(&choice)?, choice)));
-    sized.min_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, choice)| choice)
+fn smallest<'a>(choices: impl Iterator<Item = &'a Value>) -> Option<Value> {
+    let sized = choices.filter_map(|choice| Some((size(choice)?, choice)));
+    sized.min_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, choice)| choice.clone())
 }
 
 /// The size that a choice stands for: `0.25`, `"1 MP"`, `"480p"`, `"4K"`, `"1024x576"`; none for
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn sizes_are_compared_as_numbers_not_as_text() {
-        let smallest_of = |choices: Value| smallest(choices.as_array().cloned().unwrap_or_default());
+        let smallest_of = |choices: Value| smallest(choices.as_array().into_iter().flatten());
         assert_eq!(smallest_of(serde_json::json!(["1080p", "720p", "4K"])), Some("720p".into()));
         assert_eq!(smallest_of(serde_json::json!(["1", "0.25"])), Some("0.25".into()));
         assert_eq!(

@@ -2,10 +2,12 @@
 //! settled, every field flat.
 //!
 //! Refuses to follow references for ever: what lies deeper than [`DEPTH`], or costs more than
-//! [`BUDGET`] steps, reads as a schema that says nothing.
+//! [`BUDGET`] steps, reads as a schema that says nothing, and so does what comes when the whole has
+//! cost more than [`WORK`]. Nothing is copied on the way, however large.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::cell::Cell;
+use std::collections::BTreeMap;
 
 /// How deep `$ref`, `allOf`, `anyOf` and `oneOf` may nest; Cog writes two levels.
 const DEPTH: u32 = 16;
@@ -13,21 +15,34 @@ const DEPTH: u32 = 16;
 /// How many steps resolving one field may take in all, against references that fan out.
 const BUDGET: u32 = 500;
 
+/// How many steps reading the whole may take, keys counted: a model with a hundred inputs takes some
+/// thousands.
+const WORK: u32 = 200_000;
+
+/// The longest `$ref` that is followed, in bytes.
+const LONGEST_REFERENCE: usize = 1000;
+
+/// What is required and not described.
+static ANYTHING: Value = Value::Null;
+
+/// A schema's keys.
+type Keys<'a> = BTreeMap<&'a str, &'a Value>;
+
 /// How far beside an exclusive limit a number is taken to be allowed.
 const BESIDE: f64 = 1e-3;
 
 /// The Input of a model.
 pub(super) struct Input<'a> {
     document: Document<'a>,
-    object: Map<String, Value>,
+    object: Keys<'a>,
 }
 
 /// One field of it, or an item or member of one, with everything that it refers to merged in.
 #[derive(Debug, Clone)]
-pub(super) struct Field {
+pub(super) struct Field<'a> {
     /// Its key; of items and members, the key of the field they belong to.
     pub(super) name: String,
-    schema: Map<String, Value>,
+    schema: Keys<'a>,
     /// For the schemas nested in it.
     members: Vec<Self>,
     item: Option<Box<Self>>,
@@ -36,34 +51,36 @@ pub(super) struct Field {
 
 struct Document<'a> {
     root: &'a Value,
+    /// Steps left for the field at hand, and for the whole.
     budget: Cell<u32>,
+    work: Cell<u32>,
 }
 
 impl<'a> Input<'a> {
     /// The Input of an `OpenAPI` document; none where it has none.
     pub(super) fn of(root: &'a Value) -> Option<Self> {
-        let document = Document { root, budget: Cell::new(BUDGET) };
+        let document = Document { root, budget: Cell::new(BUDGET), work: Cell::new(WORK) };
         let schema = root.pointer("/components/schemas/Input")?;
         let object = document.flat(schema, 0)?;
         Some(Self { document, object })
     }
 
     /// Every field, in the schema's order.
-    pub(super) fn fields(&self) -> impl Iterator<Item = Field> {
-        let properties = self.object.get("properties").and_then(Value::as_object);
+    pub(super) fn fields(&self) -> impl Iterator<Item = Field<'a>> {
+        let properties = self.object.get("properties").and_then(|properties| properties.as_object());
         properties.into_iter().flatten().map(|(name, schema)| self.document.top(name, schema))
     }
 
     /// The field of that name.
-    pub(super) fn field(&self, name: &str) -> Option<Field> {
+    pub(super) fn field(&self, name: &str) -> Option<Field<'a>> {
         let schema = self.object.get("properties")?.get(name)?;
         Some(self.document.top(name, schema))
     }
 
     /// The fields that must be sent; one that is required but not described may be anything.
-    pub(super) fn required(&self) -> Vec<Field> {
+    pub(super) fn required(&self) -> impl Iterator<Item = Field<'a>> {
         let names = required(&self.object);
-        names.map(|name| self.field(name).unwrap_or_else(|| self.document.top(name, &Value::Null))).collect()
+        names.map(|name| self.field(name).unwrap_or_else(|| self.document.top(name, &ANYTHING)))
     }
 
     /// Whether keys that it doesn't describe are welcome.
@@ -73,25 +90,27 @@ impl<'a> Input<'a> {
     }
 }
 
-impl Document<'_> {
+impl<'a> Document<'a> {
     /// A schema with everything that it refers to merged into it; what stands nearer wins. None
     /// where it is too deep.
-    fn flat(&self, schema: &Value, depth: u32) -> Option<Map<String, Value>> {
-        let budget = self.budget.get().checked_sub(1)?;
-        self.budget.set(budget);
+    fn flat(&self, schema: &'a Value, depth: u32) -> Option<Keys<'a>> {
+        let keys = schema.as_object().map_or(0, serde_json::Map::len);
+        self.budget.set(self.budget.get().checked_sub(1)?);
+        self.work.set(self.work.get().checked_sub(1 + u32::try_from(keys).unwrap_or(u32::MAX - 1))?);
         if depth > DEPTH {
             return None;
         }
-        let Some(schema) = schema.as_object() else { return Some(Map::new()) };
-        let mut flat = schema.clone();
-        let mut merge = |other: &Value| -> Option<()> {
+        let Some(schema) = schema.as_object() else { return Some(Keys::new()) };
+        let mut flat: Keys<'a> = schema.iter().map(|(key, value)| (key.as_str(), value)).collect();
+        let mut merge = |other: &'a Value| -> Option<()> {
             for (key, value) in self.flat(other, depth + 1)? {
                 flat.entry(key).or_insert(value);
             }
             Some(())
         };
         if let Some(pointer) = schema.get("$ref").and_then(Value::as_str) {
-            merge(self.root.pointer(pointer.strip_prefix('#')?)?)?;
+            let pointer = pointer.strip_prefix('#').filter(|pointer| pointer.len() <= LONGEST_REFERENCE)?;
+            merge(self.root.pointer(pointer)?)?;
         }
         for part in schema.get("allOf").and_then(Value::as_array).into_iter().flatten() {
             merge(part)?;
@@ -107,15 +126,15 @@ impl Document<'_> {
         Some(flat)
     }
 
-    fn top(&self, name: &str, schema: &Value) -> Field {
+    fn top(&self, name: &str, schema: &'a Value) -> Field<'a> {
         self.budget.set(BUDGET);
         self.field(name, schema, 0)
     }
 
-    fn field(&self, name: &str, schema: &Value, depth: u32) -> Field {
+    fn field(&self, name: &str, schema: &'a Value, depth: u32) -> Field<'a> {
         let name = name.to_owned();
         let Some(schema) = self.flat(schema, depth) else {
-            return Field { name, schema: Map::new(), members: Vec::new(), item: None, cut_off: true };
+            return Field { name, schema: Keys::new(), members: Vec::new(), item: None, cut_off: true };
         };
         let item = schema.get("items").map(|item| Box::new(self.field(&name, item, depth + 1)));
         let members = required(&schema).filter_map(|member| {
@@ -127,7 +146,7 @@ impl Document<'_> {
     }
 }
 
-impl Field {
+impl<'a> Field<'a> {
     /// Its type, where it says one that isn't null; an enum or a constant tells its own.
     pub(super) fn kind(&self) -> Option<&str> {
         let kind = self.schema.get("type")?;
@@ -142,11 +161,11 @@ impl Field {
     /// Whether its value is a secret, which nobody but the user may choose.
     pub(super) fn is_secret(&self) -> bool {
         self.format() == Some("password")
-            || self.schema.get("x-cog-secret").is_some_and(|flag| flag != &Value::Bool(false))
+            || self.schema.get("x-cog-secret").is_some_and(|flag| **flag != Value::Bool(false))
     }
 
     pub(super) fn is_deprecated(&self) -> bool {
-        self.schema.get("deprecated") == Some(&Value::Bool(true))
+        self.is_true("deprecated")
     }
 
     pub(super) fn format(&self) -> Option<&str> {
@@ -159,20 +178,19 @@ impl Field {
 
     /// Its default; null is none.
     pub(super) fn default(&self) -> Option<Value> {
-        self.schema.get("default").filter(|value| !value.is_null()).cloned()
+        self.schema.get("default").filter(|value| !value.is_null()).map(|value| (*value).clone())
     }
 
     /// What it may be, where that is listed; null is never sent, so it is not listed here.
-    pub(super) fn choices(&self) -> Vec<Value> {
-        if let Some(constant) = self.schema.get("const").filter(|value| !value.is_null()) {
-            return vec![constant.clone()];
-        }
-        let listed = self.schema.get("enum").and_then(Value::as_array);
-        listed.into_iter().flatten().filter(|value| !value.is_null()).cloned().collect()
+    pub(super) fn choices(&self) -> impl Iterator<Item = &'a Value> + use<'a> {
+        let constant = self.schema.get("const").copied().filter(|value| !value.is_null());
+        let listed = self.schema.get("enum").and_then(|listed| listed.as_array());
+        let listed = listed.filter(|_| constant.is_none()).into_iter().flatten();
+        constant.into_iter().chain(listed.filter(|value| !value.is_null()))
     }
 
     pub(super) fn first_choice(&self) -> Option<Value> {
-        self.choices().into_iter().next()
+        self.choices().next().cloned()
     }
 
     /// The smallest number allowed.
@@ -196,7 +214,7 @@ impl Field {
     /// `OpenAPI` 3.0 writes a flag beside the plain limit, 3.1 a number of its own.
     fn exclusive(&self, key: &str, plain: Option<f64>) -> Option<f64> {
         let exclusive = self.schema.get(key)?;
-        if exclusive == &Value::Bool(true) { plain } else { exclusive.as_f64() }
+        if self.is_true(key) { plain } else { exclusive.as_f64() }
     }
 
     /// `wanted`, or the nearest number allowed, as JSON.
@@ -229,11 +247,15 @@ impl Field {
     }
 
     fn text(&self, key: &str) -> Option<&str> {
-        self.schema.get(key).and_then(Value::as_str)
+        self.schema.get(key)?.as_str()
     }
 
     fn number(&self, key: &str) -> Option<f64> {
-        self.schema.get(key).and_then(Value::as_f64)
+        self.schema.get(key)?.as_f64()
+    }
+
+    fn is_true(&self, key: &str) -> bool {
+        self.schema.get(key).is_some_and(|value| **value == Value::Bool(true))
     }
 }
 
@@ -248,8 +270,9 @@ pub(super) fn number(value: f64) -> Value {
     }
 }
 
-fn required(object: &Map<String, Value>) -> impl Iterator<Item = &str> {
-    object.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+fn required<'a>(object: &Keys<'a>) -> impl Iterator<Item = &'a str> + use<'a> {
+    let names = object.get("required").and_then(|names| names.as_array());
+    names.into_iter().flatten().filter_map(Value::as_str)
 }
 
 fn is_null_type(schema: &Value) -> bool {

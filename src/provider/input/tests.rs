@@ -206,3 +206,37 @@ fn misfits_of_the_users_input_are_named() {
     );
     assert!(misfits(&Value::Null, user.as_object().unwrap()).is_empty());
 }
+
+#[test]
+fn what_is_made_up_is_of_a_size_that_can_be_sent() {
+    let mut rows = json!({"type": "string"});
+    for _ in 0..8 {
+        rows = json!({"type": "array", "minItems": 64, "items": rows});
+    }
+    let too_large = |required: &Value, properties: &Value, others: &Value| {
+        let document = document(&json!({"required": required, "properties": properties}), others);
+        let error = made(&document, None, &json!({})).unwrap_err().to_string();
+        assert!(error.contains("would be too large"), "{error}");
+    };
+    too_large(&json!(["rows"]), &json!({"rows": rows}), &json!({}));
+    let names: Vec<String> = (0..10_000).map(|n| format!("p{n}")).collect();
+    let all = |schema: Value| names.iter().map(|name| (name.clone(), schema.clone())).collect::<Map<_, _>>();
+    let refers = all(json!({"$ref": "#/components/schemas/Long"}));
+    let long = json!({"Long": {"default": "x".repeat(100_000)}});
+    too_large(&json!(names), &Value::Object(refers), &long);
+    too_large(&json!(names), &Value::Object(all(json!({"type": "string", "pattern": "^h|i$"}))), &json!({}));
+}
+
+#[test]
+fn reading_a_schema_costs_no_more_however_it_is_made() {
+    // Each of ten thousand inputs refers to the same ten thousand keys.
+    let names: Vec<String> = (0..10_000).map(|n| format!("p{n}")).collect();
+    let keys: Map<String, Value> = names.iter().map(|name| (format!("x-{name}"), json!(1))).collect();
+    let refers = json!({"$ref": "#/components/schemas/Wide"});
+    let fields: Map<String, Value> = names.iter().map(|name| (name.clone(), refers.clone())).collect();
+    let document = document(&json!({"properties": fields}), &json!({"Wide": keys}));
+    let watch = crate::clock::Stopwatch::start();
+    let made = made(&document, None, &json!({})).unwrap();
+    assert!(made.input.is_empty());
+    assert!(watch.elapsed().as_secs() < 10, "{:?}", watch.elapsed());
+}

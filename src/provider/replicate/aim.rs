@@ -62,15 +62,14 @@ impl Aim {
                     return Ok(Self::new(endpoint, Some(version.clone()), schema.clone(), &model));
                 }
                 let path = ["models", owner, name, "versions", version];
-                let (mut found, hidden) = if_visible(api.get(&path, deadline).await)?;
-                let schema = found["openapi_schema"].take();
-                Ok(Self { hidden, ..Self::new(endpoint, Some(version.clone()), schema, &model) })
+                let (found, hidden) = if_visible(api.get(&path, deadline).await)?;
+                Ok(Self { hidden, ..Self::new(endpoint, Some(version.clone()), schema(found), &model) })
             }
             Target::Model { owner, name } => {
                 let model = api.get(&["models", owner, name], deadline).await?;
                 let latest = latest(&model);
                 let version = latest.map(|(version, _)| version.to_owned());
-                let mut schema = latest.map(|(_, schema)| schema.clone()).unwrap_or_default();
+                let mut published = latest.map(|(_, schema)| schema.clone()).unwrap_or_default();
                 let official = model["is_official"] == true;
                 let endpoint = match &version {
                     _ if official => Endpoint::Official { owner: owner.clone(), name: name.clone() },
@@ -85,11 +84,11 @@ impl Aim {
                         ));
                     }
                 };
-                if let (true, Endpoint::Version(version)) = (schema.is_null(), &endpoint) {
+                if let (true, Endpoint::Version(version)) = (published.is_null(), &endpoint) {
                     let path = ["models", owner, name, "versions", version];
-                    schema = api.get(&path, deadline).await?["openapi_schema"].take();
+                    published = schema(api.get(&path, deadline).await?);
                 }
-                Ok(Self::new(endpoint, version, schema, &model))
+                Ok(Self::new(endpoint, version, published, &model))
             }
             Target::Deployment { owner, name } => Self::of_deployment(api, owner, name, deadline).await,
             Target::Cog { .. } => Err(Problem::new(Kind::Missing, "a Cog server is not on Replicate")),
@@ -98,29 +97,27 @@ impl Aim {
 
     async fn of_deployment(api: &Api, owner: &str, name: &str, deadline: Instant) -> Result<Self, Problem> {
         let deployment = api.get(&["deployments", owner, name], deadline).await?;
-        let release = &deployment["current_release"];
-        let released = release["model"].as_str().and_then(|model| model.split_once('/'));
-        let (Some((model_owner, model_name)), Some(version)) = (released, release["version"].as_str()) else {
+        let Some(([model_owner, model_name], version)) = released(&deployment) else {
             return Err(Problem::new(
                 Kind::Missing,
                 format!("the deployment {owner}/{name} has no release to run: release one"),
             ));
         };
         let path = ["models", model_owner, model_name, "versions", version];
-        let (mut found, hidden) = if_visible(api.get(&path, deadline).await)?;
+        let (found, hidden) = if_visible(api.get(&path, deadline).await)?;
         let (model, _) = if_visible(api.get(&path[..3], deadline).await)?;
         let endpoint = Endpoint::Deployment { owner: owner.to_owned(), name: name.to_owned() };
-        let schema = found["openapi_schema"].take();
+        let configured = &deployment["current_release"]["configuration"];
         Ok(Self {
             hidden,
             official: None,
             private: None,
-            min_instances: release["configuration"]["min_instances"].as_u64(),
-            ..Self::new(endpoint, Some(version.to_owned()), schema, &model)
+            min_instances: configured["min_instances"].as_u64(),
+            ..Self::new(endpoint, Some(version.to_owned()), schema(found), &model)
         })
     }
 
-    fn new(endpoint: Endpoint, version: Option<String>, schema: Value, model: &Value) -> Self {
+    pub(super) fn new(endpoint: Endpoint, version: Option<String>, schema: Value, model: &Value) -> Self {
         Self {
             endpoint,
             version,
@@ -172,7 +169,20 @@ fn if_visible(found: Result<Value, Problem>) -> Result<(Value, Option<Problem>),
     }
 }
 
-fn latest(model: &Value) -> Option<(&str, &Value)> {
+/// A model's latest version, and its schema.
+pub(super) fn latest(model: &Value) -> Option<(&str, &Value)> {
     let latest = &model["latest_version"];
     Some((latest["id"].as_str()?, &latest["openapi_schema"]))
+}
+
+/// What a deployment runs: the model's owner and name, and its version.
+pub(super) fn released(deployment: &Value) -> Option<([&str; 2], &str)> {
+    let release = &deployment["current_release"];
+    let (owner, name) = release["model"].as_str()?.split_once('/')?;
+    Some(([owner, name], release["version"].as_str()?))
+}
+
+/// A version's schema; null where there is none, whatever else it is that came.
+pub(super) fn schema(mut version: Value) -> Value {
+    version.get_mut("openapi_schema").map(Value::take).unwrap_or_default()
 }

@@ -29,7 +29,6 @@ const REPLY_ALLOWANCE: Duration = Duration::from_secs(1);
 const SHORTEST_CANCEL_AFTER: u64 = 5;
 
 /// The API, as one account sees it.
-#[derive(Debug)]
 pub(super) struct Api {
     base: Url,
     token: Option<Token>,

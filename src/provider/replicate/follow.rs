@@ -66,7 +66,7 @@ impl Follow<'_> {
         let replied = self.sent.elapsed();
         // A reply that was held back to the end of the wait may carry a part of the output.
         let whole = created.has_output && replied < create_wait(self.timeout);
-        let result = (created.status.is_end() || whole).then_some(replied);
+        let result = (created.has_ended() || whole).then_some(replied);
         let mut latest = created;
         let mut ended = result;
         let mut trouble = None;
@@ -92,7 +92,7 @@ impl Follow<'_> {
                     trouble = Some(problem.sentence);
                 }
             }
-            if latest.status.is_end() {
+            if latest.has_ended() {
                 let at = *ended.get_or_insert_with(|| self.sent.elapsed());
                 if latest.is_timed() || extra_looks == EXTRA_LOOKS {
                     break at;
@@ -103,8 +103,10 @@ impl Follow<'_> {
                 say_booting(self.phase);
             }
         };
+        let answer = self.answer(&latest);
+        let latest = latest.within(self.sent.elapsed());
         let total = result.or_else(|| latest.total()).unwrap_or(ended);
-        End { answer: self.answer(&latest), signs: latest.signs(), total, done: ended }
+        End { answer, signs: latest.signs(), total, done: ended }
     }
 
     /// Reads the prediction again. One that answers as another is not believed.
@@ -116,8 +118,11 @@ impl Follow<'_> {
     }
 
     /// What an ended prediction, or one whose whole output is there, comes to.
-    fn answer(&self, latest: &Prediction) -> Answer {
+    pub(super) fn answer(&self, latest: &Prediction) -> Answer {
         match &latest.status {
+            Status::Other(word) if !latest.has_output => Answer::Failed(format!(
+                "the prediction ended as `{word}`, a status that this warmd does not know, without output"
+            )),
             // Its output came with the create; that it had ended was never read.
             Status::Succeeded | Status::Starting | Status::Processing | Status::Other(_) => Answer::Succeeded,
             Status::Failed => {
@@ -130,7 +135,7 @@ impl Follow<'_> {
             )),
             Status::Canceled => {
                 let ran = latest.total().unwrap_or_else(|| self.sent.elapsed());
-                if ran + CLOCK_SLACK >= self.timeout {
+                if ran.saturating_add(CLOCK_SLACK) >= self.timeout {
                     Answer::TimedOut(self.out_of_time("canceled by its Cancel-After"))
                 } else {
                     Answer::Failed("the prediction was canceled by someone else".to_owned())

@@ -5,7 +5,8 @@ use super::api::Api;
 use super::problem::{Kind, Problem};
 use crate::clock;
 use crate::config::Target;
-use crate::provider::{Inspection, input, quote};
+use crate::provider::{Inspection, input};
+use crate::quote;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -90,14 +91,14 @@ fn judge_input(aim: &Aim, user: &Map<String, Value>, found: &mut Inspection) {
     found.problems.extend(input::misfits(&aim.schema, user));
     match aim.input(user, &BTreeSet::new()) {
         Ok(made) => {
-            let keys = |map: &Map<String, Value>| map.keys().cloned().collect::<Vec<_>>().join(", ");
+            let keys: Vec<String> = made.input.keys().cloned().collect();
             found.facts.push(if made.input.is_empty() {
                 "it needs no input".to_owned()
             } else {
-                format!("its heartbeats send {}", keys(&made.input))
+                format!("its heartbeats send {}", quote::names(&keys))
             });
             if !made.guessed.is_empty() {
-                let guessed = made.guessed.join(", ");
+                let guessed = quote::names(&made.guessed);
                 found.facts.push(format!("nothing tells what to send for {guessed}: the values are guesses"));
             }
         }

@@ -2,8 +2,8 @@
 //! are absent in some answers and null in others.
 
 use crate::heartbeat::Signs;
-use crate::provider::quote;
-use chrono::{DateTime, NaiveDateTime, Utc};
+use crate::quote;
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -13,6 +13,9 @@ const ID_LIMIT: usize = 64;
 /// How much of a prediction's own error is kept, in characters.
 const ERROR_LIMIT: usize = 500;
 
+/// How far apart the clocks may be that write one prediction's times: 33 ms were seen.
+const CLOCK_SLACK: TimeDelta = TimeDelta::seconds(1);
+
 /// An id that can't lead a URL astray.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PredictionId(String);
@@ -20,7 +23,7 @@ pub(super) struct PredictionId(String);
 impl PredictionId {
     fn parse(text: &str) -> Option<Self> {
         let fits = (1..=ID_LIMIT).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         fits.then(|| Self(text.to_owned()))
     }
 
@@ -56,8 +59,8 @@ impl Status {
         }
     }
 
-    /// Whether nothing more will happen to it.
-    pub(super) fn is_end(&self) -> bool {
+    /// Whether nothing more will happen to it, by this word alone.
+    fn is_end(&self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed | Self::Canceled | Self::Aborted)
     }
 }
@@ -119,6 +122,28 @@ impl Prediction {
         })
     }
 
+    /// The same without what can't be: no part of it took longer than all of it did here, from before
+    /// its creation until it was read.
+    pub(super) fn within(mut self, elapsed: Duration) -> Self {
+        let longest = elapsed + CLOCK_SLACK.to_std().unwrap_or_default();
+        let possible = |part: Option<Duration>| part.is_none_or(|part| part <= longest);
+        if !possible(self.predict_time) || !possible(self.total_time) {
+            (self.predict_time, self.total_time) = (None, None);
+        }
+        let parts = [
+            (self.created_at, self.started_at),
+            (self.started_at, self.completed_at),
+            (self.created_at, self.completed_at),
+        ];
+        let in_order = |(from, to): (Option<DateTime<Utc>>, Option<DateTime<Utc>>)| {
+            from.zip(to).is_none_or(|(from, to)| to - from >= -CLOCK_SLACK)
+        };
+        if !parts.into_iter().all(|(from, to)| in_order((from, to)) && possible(between(from, to))) {
+            (self.created_at, self.started_at, self.completed_at) = (None, None, None);
+        }
+        self
+    }
+
     /// From its creation to its start: queue and boot. The clocks that wrote the two times can be
     /// tens of milliseconds apart, so that it may have started before it was created.
     pub(super) fn queue_wait(&self) -> Option<Duration> {
@@ -136,6 +161,12 @@ impl Prediction {
         between(self.created_at, self.completed_at).or(self.total_time)
     }
 
+    /// Whether nothing more will happen to it: also where it says so in a word that is not known here.
+    pub(super) fn has_ended(&self) -> bool {
+        let said_otherwise = matches!(self.status, Status::Other(_)) && self.completed_at.is_some();
+        self.status.is_end() || said_otherwise
+    }
+
     /// Whether everything is there that tells cold from warm.
     pub(super) fn is_timed(&self) -> bool {
         self.queue_wait().is_some() && self.total().is_some()
@@ -145,13 +176,16 @@ impl Prediction {
     /// cancelled one can bear a start that was made up.
     pub(super) fn signs(&self) -> Signs {
         match self.status {
-            Status::Succeeded | Status::Failed => {
-                Signs { queue_wait: self.queue_wait(), predict: self.predict(), ..Signs::default() }
-            }
+            Status::Succeeded | Status::Failed => self.times(),
             // Its time ran out before it had started.
             Status::Aborted => Signs { met_starting: true, ..Signs::default() },
+            Status::Other(_) if self.has_output => self.times(),
             Status::Starting | Status::Processing | Status::Canceled | Status::Other(_) => Signs::default(),
         }
+    }
+
+    fn times(&self) -> Signs {
+        Signs { queue_wait: self.queue_wait(), predict: self.predict(), ..Signs::default() }
     }
 }
 
@@ -185,7 +219,7 @@ mod tests {
         assert_eq!(whole.queue_wait(), Some(Duration::from_micros(9_500_123)));
         assert_eq!(whole.predict(), Some(Duration::from_millis(750)));
         assert_eq!(whole.total(), Some(Duration::from_nanos(10_500_123_456)));
-        assert!(whole.is_timed() && whole.has_output && whole.status.is_end());
+        assert!(whole.is_timed() && whole.has_output && whole.has_ended());
     }
 
     #[test]
@@ -219,6 +253,54 @@ mod tests {
     }
 
     #[test]
+    fn what_can_not_be_is_not_believed() {
+        let elapsed = Duration::from_secs(20);
+        let told = |created: &str, started: &str, completed: &str, metrics: Value| {
+            parse(&json!({"id": "a1", "status": "succeeded", "created_at": created, "started_at": started,
+                "completed_at": completed, "metrics": metrics}))
+            .within(elapsed)
+        };
+        let (created, started, completed) =
+            ("2026-11-20T08:00:00Z", "2026-11-20T08:00:09Z", "2026-11-20T08:00:10Z");
+        let whole = told(created, started, completed, json!({"predict_time": 1.0, "total_time": 10.0}));
+        assert_eq!(
+            (whole.queue_wait(), whole.total()),
+            (Some(Duration::from_secs(9)), Some(Duration::from_secs(10)))
+        );
+        for (created, started, completed) in [
+            (created, "2126-11-20T08:00:09Z", completed),
+            ("1926-11-20T08:00:00Z", started, completed),
+            (created, "2026-11-20T07:00:00Z", completed),
+            (created, started, "1970-01-01T00:00:00Z"),
+            (created, started, "+262142-12-31T23:59:59"),
+            ("-262143-01-01T00:00:00", "+262142-12-31T23:59:59", completed),
+        ] {
+            let odd = told(created, started, completed, Value::Null);
+            assert_eq!((odd.queue_wait(), odd.predict(), odd.total()), (None, None, None), "{odd:?}");
+            let metrics = json!({"predict_time": 1.0, "total_time": 10.0});
+            let by_metrics = told(created, started, completed, metrics);
+            assert_eq!(by_metrics.queue_wait(), Some(Duration::from_secs(9)), "they stand in for the times");
+        }
+        for metrics in [json!({"predict_time": 1e18}), json!({"predict_time": 1.0, "total_time": 1e9})] {
+            let odd = told(created, started, completed, metrics);
+            assert_eq!(
+                (odd.queue_wait(), odd.predict()),
+                (Some(Duration::from_secs(9)), Some(Duration::from_secs(1)))
+            );
+        }
+    }
+
+    #[test]
+    fn an_end_in_a_word_that_nobody_knows_is_one() {
+        let under_way = parse(&json!({"id": "a1", "status": "expired", "completed_at": null}));
+        assert!(!under_way.has_ended());
+        let ended = parse(&json!({"id": "a1", "status": "expired", "completed_at": "2026-11-20T08:00:00Z"}));
+        assert!(ended.has_ended());
+        let odd = parse(&json!({"id": "a1", "status": "starting", "completed_at": "2026-11-20T08:00:00Z"}));
+        assert!(!odd.has_ended(), "this word is known");
+    }
+
+    #[test]
     fn one_cancelled_before_its_start_is_no_evidence() {
         let made_up = parse(&json!({"id": "a1", "status": "canceled",
             "created_at": "2026-11-20T08:00:00.000Z", "started_at": "2026-11-20T08:00:30.000Z",
@@ -228,7 +310,7 @@ mod tests {
 
     #[test]
     fn ids_that_would_change_the_path_are_refused() {
-        for id in ["", "../account", "a/b", "A1", "a?b", &"a".repeat(65)] {
+        for id in ["", "..", "../account", "a/b", "a.b", "a?b", "a%2fb", &"a".repeat(65)] {
             assert_eq!(Prediction::parse(&json!({"id": id, "status": "starting"})), None, "{id}");
         }
         assert_eq!(Prediction::parse(&json!({"status": "starting"})), None);
@@ -239,7 +321,7 @@ mod tests {
     fn statuses_and_errors_are_kept_readable() {
         let odd = parse(&json!({"id": "a1", "status": "que\u{1b}ued", "error": {"code": "E6716"}}));
         assert_eq!(odd.status, Status::Other("que\\u{1b}ued".to_owned()));
-        assert!(!odd.status.is_end());
+        assert!(!odd.has_ended());
         assert_eq!(odd.error.as_deref(), Some(r#"{"code":"E6716"}"#));
         let long = parse(&json!({"id": "a1", "error": "x".repeat(10_000)}));
         assert_eq!(long.error.unwrap().chars().count(), ERROR_LIMIT);

@@ -5,8 +5,8 @@
 
 use crate::clock;
 use crate::heartbeat::{Answer, Limits, Rejection};
-use crate::provider::http::{HttpError, Reply};
-use crate::provider::quote;
+use crate::provider::http::{BODY_LIMIT, HttpError, Reply};
+use crate::quote;
 use chrono::DateTime;
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 
 /// How much of what the API says is quoted, in characters.
 const QUOTE_LIMIT: usize = 300;
+
+/// How much of it input keys are looked for in, in characters.
+const COMPLAINT_LIMIT: usize = 20_000;
 
 /// The longest a reply may hold an account back: beyond it, it is taken for nonsense.
 const LONGEST_DELAY: Duration = Duration::from_hours(24);
@@ -63,19 +66,24 @@ impl Problem {
     /// allowance, and the API is to blame.
     pub(super) fn of_transport(call: &str, error: &HttpError, deadline: Instant) -> Self {
         match error {
-            HttpError::TimedOut { waited, .. } => {
+            HttpError::TimedOut { waited, begun, .. } => {
                 let kind = if clock::instant() >= deadline { Kind::TimedOut } else { Kind::Unreachable };
+                let whole = if *begun { "whole " } else { "" };
                 Self::new(
                     kind,
-                    format!("{call} brought no answer within {:.0} s", waited.as_secs_f64().ceil()),
+                    format!("{call} brought no {whole}answer within {:.0} s", waited.as_secs_f64().ceil()),
                 )
             }
             HttpError::Connect { reason, .. } => {
-                Self::new(Kind::Unreachable, format!("{call} could not be sent: {}", quoted(reason)))
+                Self::new(Kind::Unreachable, format!("{call} could not be sent: {reason}"))
             }
             HttpError::Broken { reason, .. } => {
-                Self::new(Kind::Unreachable, format!("{call} brought no whole answer: {}", quoted(reason)))
+                Self::new(Kind::Unreachable, format!("{call} brought no whole answer: {reason}"))
             }
+            HttpError::TooLarge { .. } => Self::new(
+                Kind::Unreachable,
+                format!("{call} was answered with more than {} MiB", BODY_LIMIT / 1024 / 1024),
+            ),
         }
     }
 
@@ -104,12 +112,17 @@ impl Problem {
             _ => (Kind::Unreachable, ""),
         };
         let said = said(&body).map(|said| format!(": {said}")).unwrap_or_default();
+        let target = reply.leads_to().filter(|_| status.is_redirection());
+        let said = target.map_or(said, |target| format!(", to {target}"));
         let advice = if advice.is_empty() { String::new() } else { format!("; {advice}") };
         Err(Self {
             kind,
             sentence: format!("{call} was answered with {status}{said}{advice}"),
             retry_after: retry_after(reply, &body),
-            complaint: format!("{} {}", body["detail"], body["invalid_fields"]),
+            complaint: quote::start(
+                &format!("{} {}", body["detail"], body["invalid_fields"]),
+                COMPLAINT_LIMIT,
+            ),
         })
     }
 

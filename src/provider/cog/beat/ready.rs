@@ -32,6 +32,8 @@ impl Beat<'_> {
                 Ok(Said::Health(health)) => match health.state {
                     State::Ready | State::Busy => return self.up(&health, held, refused),
                     State::Starting => {
+                        // Should its time run out now: whose boot it was that it cut off.
+                        self.signs.setup = health.setup;
                         self.met_starting();
                         self.wait("its setup is under way".to_owned()).await?;
                     }

@@ -1,0 +1,57 @@
+use super::*;
+use std::net::Ipv4Addr;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+/// A server that closes a connection so long after its last answer, without having said so.
+async fn forgetful(idle: Duration, listener: TcpListener) {
+    let mut serving = JoinSet::new();
+    while let Ok((mut connection, _)) = listener.accept().await {
+        serving.spawn(async move {
+            let mut request = [0; 4096];
+            while let Ok(Ok(1..)) = tokio::time::timeout(idle, connection.read(&mut request)).await {
+                let _ = connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await;
+            }
+        });
+    }
+}
+
+/// Sends two requests that must not be sent twice, the second just when the server closes what is left of
+/// the first: a little before, at the same moment, a little after.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_create_meets_the_close_of_an_idle_connection() {
+    let (client, mut servers, mut sent) = (Client::new().unwrap(), JoinSet::new(), JoinSet::new());
+    for (idle, early) in [1_200, 2_000].iter().flat_map(|idle| (0..40).map(move |early| (*idle, early))) {
+        let idle = Duration::from_millis(idle);
+        let moment = idle + Duration::from_millis(2);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let url: Url = format!("http://{}/predictions", listener.local_addr().unwrap()).parse().unwrap();
+        servers.spawn(forgetful(idle, listener));
+        let client = client.clone();
+        sent.spawn(async move {
+            let body = serde_json::json!({"input": {}});
+            let request =
+                Request { method: Method::POST, url, token: None, headers: Vec::new(), json: Some(&body) };
+            let deadline = clock::instant() + Duration::from_secs(20);
+            client.send(request.clone(), deadline).await.unwrap();
+            tokio::time::sleep(moment.saturating_sub(Duration::from_micros(100) * early)).await;
+            client.send(request, deadline).await.map(drop)
+        });
+    }
+    let ended = sent.join_all().await;
+    let failed: Vec<_> = ended.into_iter().filter_map(Result::err).collect();
+    assert!(failed.is_empty(), "{} of 80: {failed:?}", failed.len());
+}
+
+#[test]
+fn where_a_redirect_leads_is_told_without_its_secrets() {
+    let leads = |location: &str| {
+        let mut headers = HeaderMap::new();
+        headers.insert("location", HeaderValue::from_str(location).unwrap());
+        Reply { status: StatusCode::FOUND, headers, body: Vec::new() }.leads_to()
+    };
+    assert_eq!(leads("https://me:hush@a.example/b?key=hush#hush").as_deref(), Some("https://a.example/b"));
+    assert_eq!(leads("/b?key=hush").as_deref(), Some("/b"));
+    assert_eq!(leads(&"x".repeat(5_000)).map(|told| told.chars().count()), Some(LOCATION_LIMIT));
+}
