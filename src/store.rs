@@ -5,22 +5,30 @@
 //! its own holds the connection, so that nothing that decides ever waits for a disk. Refuses a
 //! file that isn't warmd's, or that another daemon has.
 
+mod aside;
 mod calendar;
 mod error;
 mod event;
 mod file;
 mod fold;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
+mod health;
+mod keeper;
 mod names;
 mod packed;
+mod place;
 mod queue;
 mod report;
 mod schema;
+mod setback;
 mod summary;
+mod thread;
 mod writer;
 
 pub use error::StoreError;
 pub use event::{Event, EventKind};
-pub use queue::Health;
+pub use health::Health;
 pub use report::Summaries;
 pub use summary::{SpentTimes, Summary};
 pub use writer::Recovered;
@@ -28,16 +36,20 @@ pub use writer::Recovered;
 use crate::config::value::ModelName;
 use crate::journal::Entry;
 use chrono::{DateTime, Utc};
+use keeper::Keeper;
 use queue::Queue;
 use std::collections::HashMap;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
+use thread::Command;
 use tokio::sync::{oneshot, watch};
-use writer::{Command, Writer};
+
+/// How long a person waits for the disk.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The state file, open. To drop it writes what waits, once, and closes the file.
 #[derive(Debug)]
@@ -61,17 +73,17 @@ pub struct Folded {
 
 impl Store {
     /// Opens the state file, made anew (folder 0700, file 0600) where there is none, and reads what
-    /// a restart goes on from. Blocks; another daemon is kept out until the store is dropped.
+    /// a restart goes on from. Blocks; another daemon is kept out until the store is dropped. A damaged
+    /// file is set aside; where the disk is at fault, entries wait in memory until it isn't.
     pub fn open(path: &Path, retention: Duration) -> Result<(Self, Recovered), StoreError> {
-        let (writer, recovered) = Writer::new(file::open(path)?, retention)?;
         let queue = Arc::new(Queue::default());
-        let theirs = Arc::clone(&queue);
+        let (keeper, recovered) = Keeper::open(path, retention, Arc::clone(&queue))?;
         let (living, alive) = watch::channel(());
-        let thread = thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || {
                 let _living = living;
-                writer.run(&theirs);
+                keeper.run();
             })
             .map_err(StoreError::io("start a thread for", path))?;
         Ok((Self { queue, thread: Some(thread), alive }, recovered))
@@ -116,6 +128,11 @@ impl Store {
         }
     }
 
+    /// Takes back what was told as spent beyond `now`, by a clock that was ahead and was set back.
+    pub fn set_back(&self, now: DateTime<Utc>) -> Asked<()> {
+        self.ask(|reply| Command::SetBack(now, reply))
+    }
+
     /// The sums of every model from `since` on, whatever was appended up to now included.
     pub fn summaries(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Asked<Summaries> {
         self.ask(|reply| Command::Summaries { model: None, since, now, reply })
@@ -129,6 +146,12 @@ impl Store {
     /// The latest `limit` events since then, latest first; of one model, or of all.
     pub fn events(&self, model: Option<ModelName>, since: DateTime<Utc>, limit: usize) -> Asked<Vec<Event>> {
         self.ask(|reply| Command::Events { model, since, limit, reply })
+    }
+
+    /// Whether the file is another than at the start, and wants a checkpoint of all that is known;
+    /// told once.
+    pub fn wants_checkpoint(&self) -> bool {
+        self.queue.wants_checkpoint()
     }
 
     /// How it is doing.
@@ -156,6 +179,13 @@ impl Store {
 pub struct Asked<T> {
     refused: Option<StoreError>,
     answer: oneshot::Receiver<Result<T, StoreError>>,
+}
+
+impl<T> Asked<T> {
+    /// The answer, for whom a person waits: an error where the disk keeps it back for too long.
+    pub async fn in_time(self) -> Result<T, StoreError> {
+        tokio::time::timeout(PATIENCE, self).await.unwrap_or(Err(StoreError::Silent))
+    }
 }
 
 impl<T> Future for Asked<T> {

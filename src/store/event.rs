@@ -134,7 +134,7 @@ impl Writer {
         if number == Some(None) {
             return Ok(Vec::new());
         }
-        let mut query = self.file.connection.prepare_cached(
+        let mut query = self.connection.prepare_cached(
             "SELECT at_ms, model, kind, detail FROM event
              WHERE at_ms >= ?1 AND (?2 IS NULL OR model = ?2) ORDER BY id DESC LIMIT ?3",
         )?;

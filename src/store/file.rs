@@ -1,14 +1,16 @@
-//! Opening the state file: whose it is, who else has it, and which schema it holds.
+//! The state file: whose it is, who else has it, and which schema it holds.
 //!
 //! Refuses, without touching it, whatever isn't a state file of warmd or comes from a newer one:
-//! this is told from the first 100 bytes, before SQLite sees the file.
+//! this is told from the first 100 bytes, before SQLite sees the file. One that begins with nothing
+//! that SQLite knows is warmd's own, damaged, where the lock beside it says so.
 
 use super::error::StoreError;
 use super::schema::{APPLICATION_ID, MIGRATIONS, VERSION};
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,43 +21,28 @@ const LOG_LIMIT: i64 = 8 << 20;
 /// SQLite's file header: the magic at 0, `user_version` at 60, `application_id` at 68.
 const HEADER: u64 = 100;
 const MAGIC: &[u8] = b"SQLite format 3\0";
+/// What the lock says once a state file of warmd's lay beside it.
+const MARK: &[u8] = b"warmd keeps its state in the file beside this one\n";
 
-/// An open state file. The lock is let go after the connection is closed.
+/// What lies where the state file is to be.
 #[derive(Debug)]
-pub(super) struct StateFile {
-    pub(super) connection: Connection,
-    _lock: File,
-}
-
-/// Opens it, made anew or brought to the newest schema where need be.
-pub(super) fn open(path: &Path) -> Result<StateFile, StoreError> {
-    examine(path)?;
-    make_folder(path)?;
-    let lock = lock(path)?;
-    // Again: another daemon may have made or migrated it before the lock was ours.
-    examine(path)?;
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .map_err(StoreError::io("write", path))?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection =
-        Connection::open_with_flags(path, flags).map_err(StoreError::sqlite("open the database"))?;
-    let migrated = migrate(&mut connection, path)?;
-    tune(&connection, migrated).map_err(StoreError::sqlite("set up the database"))?;
-    Ok(StateFile { connection, _lock: lock })
+pub(super) enum Found {
+    /// Nothing, or an empty file.
+    Nothing,
+    /// An empty file, where there was a state file once.
+    Emptied,
+    /// What looks like a state file.
+    Ours,
+    /// A state file once: what is wrong with it.
+    Spoiled(&'static str),
 }
 
 /// Refuses what isn't ours; what isn't there, or is empty, will be.
-fn examine(path: &Path) -> Result<(), StoreError> {
+pub(super) fn examine(path: &Path) -> Result<Found, StoreError> {
     let not_ours = |why| Err(StoreError::NotOurs { path: path.to_owned(), why });
     let kind = match fs::metadata(path) {
         Ok(metadata) => metadata.file_type(),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
         Err(e) => return Err(StoreError::io("look at", path)(e)),
     };
     if kind.is_dir() {
@@ -69,16 +56,111 @@ fn examine(path: &Path) -> Result<(), StoreError> {
         .and_then(|file| file.take(HEADER).read_to_end(&mut header))
         .map_err(StoreError::io("read", path))?;
     if header.is_empty() {
-        return Ok(());
+        if !is_marked(path) {
+            return Ok(Found::Nothing);
+        }
+        let log = fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0);
+        return Ok(if log { Found::Spoiled("it is empty, but for its log") } else { Found::Emptied });
     }
     if header.len() < HEADER as usize || !header.starts_with(MAGIC) {
-        return not_ours("it is no SQLite database");
+        let why = "it is no SQLite database";
+        return if is_marked(path) { Ok(Found::Spoiled(why)) } else { not_ours(why) };
     }
     let u32_at = |i: usize| u32::from_be_bytes([header[i], header[i + 1], header[i + 2], header[i + 3]]);
     if u32_at(68) != APPLICATION_ID {
         return not_ours("it is another program's SQLite database");
     }
-    refuse_newer(path, u32_at(60))
+    refuse_newer(path, u32_at(60))?;
+    Ok(Found::Ours)
+}
+
+/// Opens it, made anew or brought to the newest schema where need be. Wants the lock.
+pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
+    create(path)?;
+    match connect(path, false) {
+        // A full disk has no room for the index that is shared with others: one of our own will do.
+        Err(StoreError::Sqlite { reason, .. })
+            if reason.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) =>
+        {
+            connect(path, true)
+        }
+        connected => connected,
+    }
+}
+
+/// Makes the file where there is none, for its owner alone.
+fn create(path: &Path) -> Result<(), StoreError> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map(drop)
+        .map_err(StoreError::io("write", path))
+}
+
+fn connect(path: &Path, alone: bool) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let doing = || StoreError::sqlite("open the database");
+    let mut connection = Connection::open_with_flags(path, flags).map_err(doing())?;
+    leave_as_it_is(&connection, true)?;
+    if alone {
+        connection.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(doing())?;
+    }
+    let migrated = migrate(&mut connection, path)?;
+    tune(&connection, migrated).map_err(StoreError::sqlite("set up the database"))?;
+    leave_as_it_is(&connection, false)?;
+    Ok(connection)
+}
+
+/// To close it leaves the file and its log as they are: what is damaged is to be seen as it was found.
+pub(super) fn leave_as_it_is(connection: &Connection, so: bool) -> Result<(), StoreError> {
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, so)
+        .map(drop)
+        .map_err(StoreError::sqlite("set up the database"))
+}
+
+/// Opens it to be read, where it can't be written; none where it can't be read either.
+pub(super) fn to_read(path: &Path) -> Option<Connection> {
+    if !matches!(examine(path), Ok(Found::Ours)) {
+        return None;
+    }
+    // Without its log, SQLite reads a file on a read-only filesystem only where nothing can change it.
+    let still = !fs::exists(beside(path, "-wal")).unwrap_or(true);
+    let name = path.to_str()?.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let name = format!("file:{name}{}", if still { "?immutable=1" } else { "" });
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(name, flags).ok()?;
+    let version = connection.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0));
+    version.is_ok_and(|version| version == VERSION).then_some(connection)
+}
+
+/// An empty one in memory.
+pub(super) fn in_memory() -> Result<Connection, StoreError> {
+    let mut connection =
+        Connection::open_in_memory().map_err(StoreError::sqlite("make a database in memory"))?;
+    migrate(&mut connection, Path::new(":memory:"))?;
+    Ok(connection)
+}
+
+/// Makes the file again, which was deleted, from what is still open of it.
+pub(super) fn make_again(open: &Connection, path: &Path) -> Result<(), StoreError> {
+    let copy = beside(path, ".copy");
+    let remove = |file: PathBuf| match fs::remove_file(&file) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(StoreError::io("remove", file)(e)),
+        Ok(()) | Err(_) => Ok(()),
+    };
+    remove(copy.clone())?;
+    create(&copy)?;
+    open.execute("VACUUM INTO ?1", [copy.to_string_lossy()]).map_err(StoreError::sqlite("write a copy"))?;
+    // Their changes are in the copy: with it, they would be taken for later ones.
+    remove(beside(path, "-wal"))?;
+    remove(beside(path, "-shm"))?;
+    fs::rename(&copy, path).map_err(StoreError::io("put back", path))
 }
 
 fn refuse_newer(path: &Path, found: u32) -> Result<(), StoreError> {
@@ -89,7 +171,7 @@ fn refuse_newer(path: &Path, found: u32) -> Result<(), StoreError> {
 }
 
 /// Makes the folder where it is missing, for its owner alone.
-fn make_folder(path: &Path) -> Result<(), StoreError> {
+pub(super) fn make_folder(path: &Path) -> Result<(), StoreError> {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => DirBuilder::new()
             .recursive(true)
@@ -102,11 +184,10 @@ fn make_folder(path: &Path) -> Result<(), StoreError> {
 
 /// Takes the lock beside the file, for as long as the answer lives; the system frees it at the
 /// end of the process, however that comes. The file itself stays: to remove it would let two in.
-fn lock(path: &Path) -> Result<File, StoreError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let name = PathBuf::from(name);
+pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
+    let name = beside(path, ".lock");
     let file = OpenOptions::new()
+        .read(true)
         .write(true)
         .create(true)
         .truncate(false)
@@ -118,6 +199,37 @@ fn lock(path: &Path) -> Result<File, StoreError> {
         Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: path.to_owned() }),
         Err(TryLockError::Error(e)) => Err(StoreError::io("lock", &name)(e)),
     }
+}
+
+/// Says in the lock that a state file of warmd's lies beside it. Where that can't be said now, it will
+/// be at the next start.
+pub(super) fn mark(lock: &File, path: &Path) {
+    if MARK.starts_with(&said(path))
+        && let Err(e) = lock.write_all_at(MARK, 0)
+    {
+        tracing::debug!("the lock can't be marked: {e}");
+    }
+}
+
+fn is_marked(path: &Path) -> bool {
+    said(path) == MARK
+}
+
+/// What the lock says.
+fn said(path: &Path) -> Vec<u8> {
+    let mut said = Vec::new();
+    if let Ok(lock) = File::open(beside(path, ".lock")) {
+        // What can't be read says nothing.
+        let _ = lock.take(MARK.len() as u64 + 1).read_to_end(&mut said);
+    }
+    said
+}
+
+/// A file that belongs to this one: the same name, with something after it.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
 }
 
 /// Brings the schema to [`VERSION`], a transaction a step; says whether there was anything to do.
@@ -142,7 +254,7 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<bool, StoreError>
 
 fn tune(connection: &Connection, migrated: bool) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    // Safe against a killed process; a power cut may cost what came since the last checkpoint.
+    // Safe against a killed process; a power cut may cost what came since the last sync.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "journal_size_limit", LOG_LIMIT)?;
     connection.set_prepared_statement_cache_capacity(64);

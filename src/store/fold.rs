@@ -59,7 +59,7 @@ impl Writer {
     /// Rows of the journal that lie wholly before the minutes' span, and that the checkpoint knows
     /// of, become hours (or days, where they are that old).
     fn fold_journal(&mut self, calendar: &Calendar) -> rusqlite::Result<u64> {
-        let tx = self.file.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut rows_done = Vec::new();
         let mut sums: HashMap<Interval, Summary> = HashMap::new();
         {
@@ -101,7 +101,7 @@ impl Writer {
 
     /// Hours older than a week become days.
     fn roll_hours(&mut self, calendar: &Calendar) -> rusqlite::Result<u64> {
-        let tx = self.file.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut hours: Vec<(u32, i64)> = Vec::new();
         let mut days: HashMap<Interval, Vec<Summary>> = HashMap::new();
         {
@@ -134,7 +134,7 @@ impl Writer {
     /// Drops what ended before the retention, and models of which nothing is left.
     fn drop_old(&mut self, calendar: &Calendar) -> rusqlite::Result<u64> {
         let kept_from = calendar.kept_from;
-        let tx = self.file.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut dropped = 0;
         for width in [HOUR, DAY] {
             dropped += tx
@@ -179,7 +179,7 @@ impl Writer {
     /// Gives free pages back to the system, but for those that the next hours will fill again; says
     /// whether there may be more.
     fn give_back_pages(&self) -> rusqlite::Result<bool> {
-        let connection = &self.file.connection;
+        let connection = &self.connection;
         let pages = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
         let spare = SPARE_PAGES.max(pages("page_count")? / 4);
         let free = pages("freelist_count")?;
@@ -197,7 +197,13 @@ impl Writer {
 
 /// Adds an entry to the interval it lies in; a stretch piece by piece. What is too old to be kept
 /// adds nothing.
-fn add(sums: &mut HashMap<Interval, Summary>, calendar: &Calendar, model: u32, at: i128, sum: Sum) {
+pub(super) fn add(
+    sums: &mut HashMap<Interval, Summary>,
+    calendar: &Calendar,
+    model: u32,
+    at: i128,
+    sum: Sum,
+) {
     let interval = |at: i128| {
         let at = i64::try_from(at.div_euclid(SECOND)).unwrap_or(i64::MAX);
         let (width, start) = calendar.interval(at);

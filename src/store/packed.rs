@@ -118,6 +118,27 @@ pub(super) fn unpack(body: &[u8]) -> Result<Row<'_>, PackedError> {
     }
 }
 
+/// A row's body without what it tells as spent from `now` on, and the latest instant it speaks of then.
+pub(super) fn cut(body: &[u8], now: DateTime<Utc>) -> Result<(i64, Vec<u8>), PackedError> {
+    let mut row = unpack(body)?;
+    let (base, mut until) = (row.base, i128::MIN);
+    let end = nanos(now) - base;
+    row.entries.retain_mut(|entry| {
+        let mut latest = entry.at;
+        if let PackedWhat::Spent { from, to, .. } = &mut entry.what {
+            *to = (*to).min(end);
+            if to <= from {
+                return false;
+            }
+            latest = latest.max(*to);
+        }
+        until = until.max(base.saturating_add(latest));
+        true
+    });
+    let until = i64::try_from(until.div_euclid(SECOND)).unwrap_or(i64::MIN);
+    Ok((until, postcard::to_extend(&row, vec![FORMAT]).expect("into memory, of known lengths")))
+}
+
 /// The latest instant that an entry speaks of, in whole seconds: when its row may be folded.
 pub(super) fn until(entry: &Entry) -> i64 {
     match &entry.what {

@@ -5,7 +5,8 @@
 //! counted, and told in [`Health`].
 
 use super::error::StoreError;
-use super::writer::Command;
+use super::health::Health;
+use super::thread::Command;
 use crate::clock;
 use crate::journal::{Entry, What};
 use chrono::{DateTime, Utc};
@@ -17,40 +18,6 @@ use std::time::Instant;
 const ENTRIES: usize = 65_536;
 /// The most commands that wait.
 const COMMANDS: usize = 256;
-
-/// How the store is doing.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Health {
-    /// Entries that are not in the file yet.
-    pub pending: usize,
-    /// Entries that will never be, as too many waited.
-    pub dropped: u64,
-    /// Why the last write failed; none where it did not.
-    pub failing: Option<String>,
-    /// Since when writes fail.
-    pub failing_since: Option<DateTime<Utc>>,
-    /// The store's thread has ended: nothing is kept any more.
-    pub stopped: bool,
-}
-
-impl Health {
-    /// What a person should know, in a sentence; none where all is well.
-    pub fn warning(&self) -> Option<String> {
-        if self.stopped {
-            return Some("the store has stopped: nothing is kept any more".to_owned());
-        }
-        let failing = self.failing.as_ref().map(|why| {
-            format!("the state file can't be written, {} entries wait in memory: {why}", self.pending)
-        });
-        let dropped = (self.dropped > 0).then(|| {
-            format!("{} entries were dropped, as the state file couldn't be written for long", self.dropped)
-        });
-        match (failing, dropped) {
-            (Some(failing), Some(dropped)) => Some(format!("{failing}; {dropped}")),
-            (one, other) => one.or(other),
-        }
-    }
-}
 
 /// What the thread does next.
 #[derive(Debug)]
@@ -83,6 +50,8 @@ struct Waiting {
     /// Entries that the thread has taken and not written yet.
     in_hand: usize,
     closing: bool,
+    /// The file is another than at the start, and knows nothing yet of what is known.
+    wants_checkpoint: bool,
     health: Health,
 }
 
@@ -141,22 +110,52 @@ impl Queue {
         }
     }
 
-    /// What was taken is in the file.
-    pub(super) fn written(&self) {
+    /// What was taken is in the file; tells since when it couldn't be written, if it couldn't.
+    pub(super) fn written(&self) -> Option<DateTime<Utc>> {
         let mut waiting = self.waiting();
         waiting.in_hand = 0;
         waiting.health.failing = None;
-        waiting.health.failing_since = None;
+        waiting.health.failing_since.take()
     }
 
-    /// What was taken couldn't be written: it goes back to the front.
-    pub(super) fn put_back(&self, entries: Vec<Entry>, why: &StoreError) {
+    /// What was taken couldn't be written; true where that is news.
+    pub(super) fn failing(&self, why: &str) -> bool {
+        let mut waiting = self.waiting();
+        let news = waiting.health.failing.as_deref() != Some(why);
+        waiting.health.failing = Some(why.to_owned());
+        waiting.health.failing_since.get_or_insert_with(clock::now);
+        news
+    }
+
+    /// What was taken and couldn't be written goes back to the front.
+    pub(super) fn put_back(&self, entries: Vec<Entry>) {
         let mut waiting = self.waiting();
         waiting.in_hand = 0;
         waiting.entries += entries.len();
         entries.into_iter().rev().for_each(|entry| waiting.items.push_front(Item::Entry(entry)));
-        waiting.health.failing = Some(why.to_string());
-        waiting.health.failing_since.get_or_insert_with(clock::now);
+    }
+
+    /// What has befallen the file.
+    pub(super) fn befell(&self, incident: String) {
+        self.waiting().health.befell(incident);
+    }
+
+    /// Why what is written is gone when this process ends, if it is; true where that is news.
+    pub(super) fn adrift(&self, why: Option<String>) -> bool {
+        let mut waiting = self.waiting();
+        let news = waiting.health.adrift != why;
+        waiting.health.adrift = why;
+        news
+    }
+
+    /// A checkpoint is wanted.
+    pub(super) fn want_checkpoint(&self) {
+        self.waiting().wants_checkpoint = true;
+    }
+
+    /// Whether a checkpoint is wanted; told once.
+    pub(super) fn wants_checkpoint(&self) -> bool {
+        std::mem::take(&mut self.waiting().wants_checkpoint)
     }
 
     pub(super) fn health(&self) -> Health {
@@ -219,7 +218,9 @@ impl Waiting {
                 });
             }
         }
-        self.health.dropped += (before - self.entries) as u64;
+        let dropped = before - self.entries;
+        self.health.dropped += dropped as u64;
+        tracing::error!("{dropped} entries were dropped: the state file can't be written, and too many wait");
     }
 }
 
@@ -267,13 +268,14 @@ mod tests {
         assert_eq!(first.entries, [plain(1), plain(2)]);
         assert!(first.command.is_some() && !first.last);
         // What could not be written comes before what came later.
-        queue.put_back(first.entries, &StoreError::Busy);
+        assert!(queue.failing("no room") && !queue.failing("no room"));
+        queue.put_back(first.entries);
         queue.close();
         let second = queue.take(clock::instant());
         assert_eq!(second.entries, [plain(1), plain(2), plain(3)]);
         assert!(second.command.is_none() && second.last);
         assert_eq!((queue.health().pending, queue.health().failing.is_some()), (3, true));
-        queue.written();
+        assert!(queue.written().is_some() && queue.written().is_none());
         assert_eq!(queue.health(), Health::default());
     }
 
@@ -286,7 +288,7 @@ mod tests {
         let health = queue.health();
         assert_eq!(health.dropped as usize, ENTRIES / 8);
         assert_eq!(health.pending + health.dropped as usize, ENTRIES + 11);
-        assert!(health.warning().unwrap().contains("8192 entries were dropped"));
+        assert!(health.notes()[0].contains("8192 entries were dropped"));
         let entries = queue.take(clock::instant()).entries;
         assert_eq!(entries[0].what, What::Tracked);
         assert_eq!(entries[1], plain(ENTRIES / 8 + 1));
@@ -300,7 +302,7 @@ mod tests {
         let in_hand = queue.take(clock::instant()).entries;
         queue.append([entry(ENTRIES, What::Tracked)]);
         assert_eq!((queue.health().pending, queue.health().dropped), (ENTRIES + 1, 0));
-        queue.put_back(in_hand, &StoreError::Busy);
+        queue.put_back(in_hand);
         queue.append([entry(ENTRIES + 1, What::Tracked)]);
         assert_eq!(queue.health().dropped as usize, ENTRIES / 8);
         assert_eq!(queue.take(clock::instant()).entries[0].at, at(ENTRIES / 8));

@@ -5,6 +5,7 @@ use super::packed::{self, Sum};
 use super::summary::{COLUMNS, Summary};
 use super::writer::{Writer, damaged};
 use crate::config::value::ModelName;
+use crate::journal::Entry;
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -20,25 +21,28 @@ pub struct Summaries {
 }
 
 impl Writer {
-    /// Of all models, or of one.
+    /// Of all models, or of one; `unsaved` entries, which the file lacks, are counted too.
     pub(super) fn summaries(
-        &self,
+        &mut self,
         model: Option<&ModelName>,
         since: DateTime<Utc>,
         calendar: &Calendar,
+        unsaved: &[Entry],
     ) -> rusqlite::Result<Summaries> {
+        let numbered: Vec<_> =
+            unsaved.iter().map(|entry| (self.names.seen(&entry.model, entry.at), entry)).collect();
         let since = calendar.since(since, self.folded(calendar)?);
         let mut parts: HashMap<u32, Vec<Summary>> = HashMap::new();
         let wanted: Vec<u32> = match model {
             Some(name) => self.names.find(name).into_iter().collect(),
             None => self.names.numbers().collect(),
         };
-        for (number, summary) in self.journal(since)? {
+        for (number, summary) in self.journal(since, &packed::pack(numbered))? {
             if model.is_none() || wanted.contains(&number) {
                 parts.entry(number).or_default().push(summary);
             }
         }
-        let mut query = self.file.connection.prepare_cached(&format!(
+        let mut query = self.connection.prepare_cached(&format!(
             "SELECT {COLUMNS} FROM interval WHERE model = ?1 AND width IN ({HOUR}, {DAY}) AND start >= ?2"
         ))?;
         let mut models = HashMap::new();
@@ -58,38 +62,23 @@ impl Writer {
         Ok(Summaries { since, models })
     }
 
-    /// The sums of what is still in the journal, from `since` (seconds since 1970) on.
-    fn journal(&self, since: i64) -> rusqlite::Result<HashMap<u32, Summary>> {
+    /// The sums of what is still in the journal, and of one row that isn't there yet, from `since`
+    /// (seconds since 1970) on.
+    fn journal(&self, since: i64, unsaved: &[u8]) -> rusqlite::Result<HashMap<u32, Summary>> {
         let from = i128::from(since) * 1_000_000_000;
         let mut sums: HashMap<u32, Summary> = HashMap::new();
-        let mut query = self
-            .file
-            .connection
-            .prepare_cached("SELECT id, body FROM journal WHERE until >= ?1 ORDER BY id")?;
+        let mut query =
+            self.connection.prepare_cached("SELECT id, body FROM journal WHERE until >= ?1 ORDER BY id")?;
         let mut rows = query.query([since])?;
         while let Some(row) = rows.next()? {
-            let body = match packed::unpack(row.get_ref(1)?.as_blob()?) {
-                Ok(body) => body,
-                Err(e) => {
-                    damaged(row.get(0)?, &e);
-                    continue;
-                }
-            };
-            for (model, at, sum) in body.sums() {
-                match sum {
-                    Sum::Spent { from: start, to, how } => {
-                        let start = start.max(from);
-                        if start < to {
-                            sums.entry(model).or_default().spent.add(how, nanos(to - start));
-                        }
-                    }
-                    Sum::Heartbeat { .. } | Sum::Boot { .. } => {
-                        if at >= from {
-                            sums.entry(model).or_default().add(sum);
-                        }
-                    }
-                }
+            match packed::unpack(row.get_ref(1)?.as_blob()?) {
+                Ok(body) => add(&mut sums, &body, from),
+                Err(e) => damaged(row.get(0)?, &e),
             }
+        }
+        // Of what this process has packed itself nothing is damaged.
+        if let Ok(row) = packed::unpack(unsaved) {
+            add(&mut sums, &row, from);
         }
         Ok(sums)
     }
@@ -98,7 +87,6 @@ impl Writer {
     /// back since, does not count: else one wrong clock would spoil the resolution for good.
     fn folded(&self, calendar: &Calendar) -> rusqlite::Result<Folded> {
         let mut query = self
-            .file
             .connection
             .prepare_cached("SELECT max(start) FROM interval WHERE width = ?1 AND start <= ?2")?;
         let mut until = |width: i64| -> rusqlite::Result<i64> {
@@ -106,6 +94,25 @@ impl Writer {
             Ok(start.map_or(i64::MIN, |start| start + width))
         };
         Ok(Folded { hours_until: until(HOUR)?, days_until: until(DAY)? })
+    }
+}
+
+/// Adds a row's entries to the sums by model, from `from` (ns since 1970) on.
+pub(super) fn add(sums: &mut HashMap<u32, Summary>, row: &packed::Row<'_>, from: i128) {
+    for (model, at, sum) in row.sums() {
+        match sum {
+            Sum::Spent { from: start, to, how } => {
+                let start = start.max(from);
+                if start < to {
+                    sums.entry(model).or_default().spent.add(how, nanos(to - start));
+                }
+            }
+            Sum::Heartbeat { .. } | Sum::Boot { .. } => {
+                if at >= from {
+                    sums.entry(model).or_default().add(sum);
+                }
+            }
+        }
     }
 }
 

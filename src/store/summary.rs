@@ -91,9 +91,13 @@ impl Summary {
             ..Self::default()
         };
         for part in parts {
-            whole.counts.iter_mut().zip(part.counts).for_each(|(sum, count)| *sum += count);
-            whole.boots += part.boots;
-            whole.cold_in_hours += part.cold_in_hours;
+            whole
+                .counts
+                .iter_mut()
+                .zip(part.counts)
+                .for_each(|(sum, count)| *sum = sum.saturating_add(count));
+            whole.boots = whole.boots.saturating_add(part.boots);
+            whole.cold_in_hours = whole.cold_in_hours.saturating_add(part.cold_in_hours);
             whole.spent.add(Spent::Warm, part.spent.warm);
             whole.spent.add(Spent::Cold, part.spent.cold);
             whole.spent.add(Spent::Unknown, part.spent.unknown);
