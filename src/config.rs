@@ -59,7 +59,7 @@ pub struct Loaded {
 impl Loaded {
     /// What is wrong with the token of a model, told where the token is named, else where it is
     /// needed.
-    pub fn token_problem(&self, model: &Model, severity: Severity, message: String) -> Problem {
+    pub fn token_problem(&self, model: &Model, severity: Severity, message: &str) -> Problem {
         let own = format!("models.{}", model.name);
         let section = if model.token.is_some() { &own } else { "replicate" };
         match self.tokens.get(section).or_else(|| self.tokens.get(&own)) {

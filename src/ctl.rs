@@ -41,8 +41,15 @@ use failure::Failure;
 use session::Session;
 use std::process::ExitCode;
 
+/// The command line as it is defined: for the manual and the completions.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// The program.
 pub fn main() -> ExitCode {
+    // `check` reads tokens, and is not the worse for a system that can't seal the memory they are in.
+    let _ = crate::memory::seal();
     let cli = Cli::parse();
     let color = !cli.global.no_color && Env::process().welcomes_color();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -68,7 +75,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Sandbox(args) => Ok(crate::sandbox::cli::run(&args).await?),
         Verb::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "warmctl", &mut script);
+            clap_complete::generate(shell, &mut command(), "warmctl", &mut script);
             output::text(&String::from_utf8_lossy(&script))
         }
     }

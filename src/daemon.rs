@@ -4,14 +4,17 @@ mod account;
 mod api;
 mod calendar;
 pub mod cli;
+mod clockwatch;
 pub mod command;
 pub mod configuration;
 mod demo;
 mod engine;
+mod listen;
 mod logs;
+mod panics;
+mod problem;
 mod reload;
 mod signals;
-mod socket;
 mod systemd;
 mod tasks;
 mod telling;
@@ -26,23 +29,27 @@ use api::Api;
 use command::Handle;
 use configuration::Configuration;
 use engine::Engine;
-use reload::Reloader;
-use signals::Signals;
+use listen::socket::SocketFile;
+use listen::{Limits, serve};
+use reload::{Reload, Reloader};
+use signals::{Signals, Stop};
 use std::collections::HashMap;
-use std::future::IntoFuture;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use systemd::Notifier;
 use tasks::Tasks;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-
-/// What answers may take that were worked out when the engine ended.
-const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
 /// What comes after the grace for heartbeats in flight: the last flush.
 const LAST_FLUSH: Duration = Duration::from_secs(10);
+
+/// One of its tasks has ended before its time, and the daemon with it.
+#[derive(Debug, thiserror::Error)]
+#[error("the task `{name}` died: {why:#}")]
+pub struct Died {
+    name: &'static str,
+    why: anyhow::Error,
+}
 
 /// A daemon that is set up and runs; `wait` sees it to its end.
 #[derive(Debug)]
@@ -53,7 +60,7 @@ pub struct Daemon {
     pub stop: CancellationToken,
     tasks: Tasks,
     grace: Duration,
-    socket: PathBuf,
+    socket: SocketFile,
 }
 
 impl Daemon {
@@ -63,16 +70,13 @@ impl Daemon {
         let settings = configuration.config.daemon.clone();
         let (store, recovered) = Store::open(&settings.state, settings.retention)?;
         let store = Arc::new(store);
-        let listener = socket::open(&settings.socket)?;
+        let (listener, socket) = listen::socket::open(&settings.socket).await?;
         let tcp = match settings.listen {
             None => None,
             // Warming matters more than the page: a taken port is told, not died of.
-            Some(address) => match TcpListener::bind(address).await {
+            Some(address) => match listen::tcp::open(address) {
                 Ok(tcp) => Some(tcp),
-                Err(error) => {
-                    let told = format!(
-                        "listen = \"{address}\" can't be opened ({error}): the report is not read there"
-                    );
+                Err(told) => {
                     tracing::error!("{told}");
                     configuration.warnings.push(told);
                     None
@@ -82,29 +86,31 @@ impl Daemon {
         let client = Client::new().context("can't set up the HTTP client")?;
         let (engine, commands) = Handle::new();
         let (reloader, requests) = Reloader::new();
-        let stop = CancellationToken::new();
+        let ending = Stop::default();
+        let stop = ending.asked.clone();
         let mut tasks = Tasks::default();
         let (path, zones) = (configuration.config.path.clone(), configuration.zones.clone());
         tracing::info!(
-            "warmd {} starts on {}; state {}, socket {}, time zones {}",
+            "warmd {} starts on {}; state {}, socket {}, report {}, time zones {}",
             env!("CARGO_PKG_VERSION"),
             path.display(),
             settings.state.display(),
             settings.socket.display(),
+            tcp.as_ref().map_or("off".to_owned(), |(_, address)| format!("http://{address}/v1/status")),
             zones.describe()
         );
         let run = Engine::new(configuration, known(recovered), store.clone(), client, Notifier::new());
-        tasks.start("engine", run.run(commands, stop.clone()));
-        let api = Api { engine: engine.clone(), store: store.clone(), reloader: reloader.clone() };
-        let stopped = stop.clone().cancelled_owned();
-        let socket = axum::serve(listener, api::everything(api.clone())).with_graceful_shutdown(stopped);
-        tasks.start("socket", serve(socket.into_future(), engine.clone()));
-        if let Some(tcp) = tcp {
-            let stopped = stop.clone().cancelled_owned();
-            let page = axum::serve(tcp, api::reads(api)).with_graceful_shutdown(stopped);
-            tasks.start("listen", serve(page.into_future(), engine.clone()));
+        tasks.start("engine", run.run(commands, ending.clone()));
+        let api = Api::new(engine.clone(), store.clone(), reloader.clone());
+        let everything = api::everything(api.clone());
+        tasks.start("socket", serve(listener, everything, Limits::SOCKET, stop.clone(), engine.clone()));
+        if let Some((tcp, address)) = tcp {
+            let reads = listen::tcp::guarded(api::reads(api), address);
+            tasks.start("listen", serve(tcp, reads, Limits::LISTEN, stop.clone(), engine.clone()));
         }
-        tasks.start("reload", reload::run(path, env, engine.clone(), requests, stop.clone()));
+        let zones = Arc::new(Mutex::new(zones));
+        let reload = Reload { path, env, zones: zones.clone(), engine: engine.clone() };
+        tasks.start("reload", reload.run(requests, stop.clone()));
         tasks.start("calendar", calendar::run(engine.clone(), zones, stop.clone()));
         let (file, stopped) = (store.clone(), stop.clone());
         tasks.start("store", async move {
@@ -113,9 +119,9 @@ impl Daemon {
                 () = file.ended() => anyhow::bail!("the thread that writes the state file has ended"),
             }
         });
-        tasks.start("signals", signals.run(reloader, stop.clone()));
+        tasks.start("signals", signals.run(reloader, engine.clone(), ending));
         systemd::ready();
-        Ok(Self { engine, stop, tasks, grace: settings.shutdown_grace, socket: settings.socket })
+        Ok(Self { engine, stop, tasks, grace: settings.shutdown_grace, socket })
     }
 
     /// Runs until it is stopped; an error if one of its tasks ended before that.
@@ -127,27 +133,16 @@ impl Daemon {
         let stopped = self.stop.is_cancelled();
         systemd::stopping();
         self.stop.cancel();
-        self.tasks.join_all(self.grace + LAST_FLUSH).await;
-        // Nobody answers there any more; one that is left behind is replaced at the next start.
-        let _ = std::fs::remove_file(&self.socket);
+        let joined = self.tasks.join_all(self.grace + LAST_FLUSH).await;
+        // Nobody answers there any more.
+        self.socket.remove();
         match ended {
-            Some((name, Err(error))) => Err(error.context(format!("the task `{name}` died"))),
-            Some((name, Ok(()))) if !stopped => anyhow::bail!("the task `{name}` ended before its time"),
-            Some(_) | None => Ok(()),
+            Some((name, Err(why))) => Err(Died { name, why }.into()),
+            Some((name, Ok(()))) if !stopped => {
+                Err(Died { name, why: anyhow::anyhow!("it ended before its time") }.into())
+            }
+            Some(_) | None => joined,
         }
-    }
-}
-
-/// Serves until it is told to stop, and those who were being served have their answers; whoever has
-/// not asked to the end by the time that the engine is gone does not hold up the process.
-async fn serve(served: impl Future<Output = std::io::Result<()>>, engine: Handle) -> anyhow::Result<()> {
-    let cut = async {
-        engine.ended().await;
-        tokio::time::sleep(LAST_ANSWERS).await;
-    };
-    tokio::select! {
-        served = served => Ok(served?),
-        () = cut => Ok(()),
     }
 }
 

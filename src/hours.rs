@@ -7,6 +7,8 @@
 //! takes the earlier instant and an end the later. A closed date is every instant that bears it.
 
 mod dates;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 pub mod grammar;
 mod span;
 mod tzdata;

@@ -25,6 +25,9 @@ const HEADER: usize = 40;
 /// V2's cookie, uncompressed.
 const COOKIE: u32 = 0x1c84_9313;
 
+/// The beginning of the least number that V2 can write.
+const LEAST: [u8; 8] = [0xff; 8];
+
 /// A distribution, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Percentiles {
@@ -273,6 +276,10 @@ fn parse(bytes: &[u8]) -> Result<(Extremes, Histogram<u32>), LatencyError> {
     }
     if (u32_at(12), u64_at(16), u64_at(24)) != (u32::from(DIGITS), micros(SHORTEST), micros(LONGEST)) {
         return Err(broken("it has other bounds"));
+    }
+    // The deserialiser negates it, which has no answer; counts of 32 bits never look like that.
+    if v2[HEADER..].windows(LEAST.len()).any(|bytes| bytes == LEAST) {
+        return Err(broken("it holds an impossible count"));
     }
     let buckets: Histogram<u32> =
         Deserializer::new().deserialize(&mut &*v2).map_err(|e| broken(&e.to_string()))?;

@@ -11,11 +11,12 @@
 //!
 //! The rooms, in the order of the flow:
 //!
-//! - [`clock`]: the one place that reads time
+//! - [`clock`]: the one place that reads time; [`memory`]: what keeps others out of the process's own
 //! - [`config`]: `warm.toml`, as written and as checked
 //! - [`hours`]: active hours, civil time and its edges
 //! - [`schedule`]: when a model's next heartbeat is due, and whether it may go; [`pace`]: how many
 //!   creates an account allows
+//! - `quote`: what others wrote, made fit to be shown
 //! - [`provider`]: Replicate and Cog, and the minimal input; [`heartbeat`]: one of them, as observed
 //! - [`classify`]: cold or warm, by evidence
 //! - [`journal`]: what happened, entry by entry; [`state`]: what is known of a model, a fold over it
@@ -29,12 +30,17 @@ pub mod clock;
 pub mod config;
 pub mod ctl;
 pub mod daemon;
+mod drill;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod heartbeat;
 pub mod hours;
 pub mod journal;
 pub mod latency;
+pub mod memory;
 pub mod pace;
 pub mod provider;
+mod quote;
 pub mod sandbox;
 pub mod schedule;
 pub mod state;

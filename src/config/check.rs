@@ -60,7 +60,7 @@ pub fn check_text(path: &Path, text: &str, env: &Env, zones: &Zones) -> Result<L
         }
         (_, (Some(problems), ..)) => Err(problems),
         (None, (None, ..)) => {
-            let message = "it can't be used, and why can't be told".to_owned();
+            let message = "it can't be used, and why can't be told";
             Err(Problems::one(Problem::of_file(&file, (1, 1), message)))
         }
     }
@@ -177,7 +177,7 @@ fn daemon(section: Option<&Section<'_>>, report: &mut Report<'_>, env: &Env) -> 
     Daemon {
         state,
         socket,
-        listen: section.text(report, "listen", listen).unwrap_or(Some(LISTEN)),
+        listen: listens(section, report),
         retention: section.duration(report, "retention", DAY..=LONGEST_RETENTION).unwrap_or(RETENTION),
         shutdown_grace: section
             .duration(report, "shutdown_grace", Duration::ZERO..=Duration::from_hours(1))
@@ -190,6 +190,23 @@ fn tell_long_socket(socket: &Path, report: &mut Report<'_>) {
         let title = format!("{}: {}", socket.display(), wrong.what);
         report.add(Finding::placeless("daemon.socket", title).help("name a shorter one: socket in [daemon]"));
     }
+}
+
+fn listens(section: &Section<'_>, report: &mut Report<'_>) -> Option<SocketAddr> {
+    let address = section.text(report, "listen", listen).unwrap_or(Some(LISTEN));
+    if let (Some(elsewhere), Some(entry)) =
+        (address.filter(|address| !address.ip().is_loopback()), section.entry("listen"))
+    {
+        let title = "`listen`: whoever reaches this address from the network may read the report";
+        let help = format!(
+            "listen on \"127.0.0.1:{}\" behind a tunnel or a proxy that asks who it is, or let a firewall choose \
+             who gets there",
+            elsewhere.port()
+        );
+        let finding = Finding::warning("daemon.listen", entry.key.clone(), title);
+        report.add(finding.value(entry.span.clone()).help(help));
+    }
+    address
 }
 
 fn listen(text: &str) -> Result<Option<SocketAddr>, Wrong> {

@@ -33,24 +33,22 @@ pub fn find(cli: Option<&Path>, env: &Env) -> PathBuf {
 /// Reads and checks a file.
 pub fn load(path: &Path, env: &Env, zones: &Zones) -> Result<Loaded, Problems> {
     let file = path.display().to_string();
-    let problem = |place, message: String| Problems::one(Problem::of_file(&file, place, message));
-    let bytes = read(path).map_err(|error| problem((1, 1), why(path, &error)))?;
+    let problem = |place, message: &str| Problems::one(Problem::of_file(&file, place, message));
+    let bytes = read(path).map_err(|error| problem((1, 1), &why(path, &error)))?;
     if bytes.len() as u64 > FILE_LIMIT {
         let message = format!("the file is larger than {} MB: that is no warm.toml", FILE_LIMIT / 1_000_000);
-        return Err(problem((1, 1), message));
+        return Err(problem((1, 1), &message));
     }
     match std::str::from_utf8(&bytes) {
         Ok(text) if !text.contains('\0') => check_text(path, text, env, zones),
-        Ok(text) => {
-            Err(problem(place(text, text.find('\0')), "a zero byte: this is a binary file".to_owned()))
-        }
+        Ok(text) => Err(problem(place(text, text.find('\0')), "a zero byte: this is a binary file")),
         Err(error) => {
             let right = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
             let message = format!(
                 "byte {} is not UTF-8: this is a binary file, or one in another encoding",
                 error.valid_up_to()
             );
-            Err(problem(place(&right, None), message))
+            Err(problem(place(&right, None), &message))
         }
     }
 }

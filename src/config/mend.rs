@@ -5,6 +5,8 @@
 //! closed swallows what follows. Those are mended in a copy, and told.
 
 use super::locate;
+use super::report::echo;
+use super::secret;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use toml::de::{DeTable, Error};
@@ -17,6 +19,8 @@ const ROUNDS: usize = 16;
 #[derive(Debug)]
 pub(super) struct Mended {
     source: String,
+    /// The source with its secrets under stars: what messages repeat comes from here.
+    masked: String,
     text: String,
     /// Up to which offset of `text` how much more was put in than there was.
     shifts: Vec<(usize, usize)>,
@@ -47,6 +51,7 @@ impl Mended {
     pub(super) fn new(source: &str) -> Self {
         let mut this = Self {
             source: source.to_owned(),
+            masked: secret::mask(source, &[]),
             text: source.to_owned(),
             shifts: Vec::new(),
             mistakes: Vec::new(),
@@ -72,6 +77,11 @@ impl Mended {
     /// The text as it was.
     pub(super) fn source(&self) -> &str {
         &self.source
+    }
+
+    /// The text as it was, its secrets under stars.
+    pub(super) fn masked(&self) -> &str {
+        &self.masked
     }
 
     /// What was mended.
@@ -146,6 +156,7 @@ impl Mended {
         let word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
         let (key, rest) = text.split_at(text.find(|c| !word(c)).unwrap_or(text.len()));
         let key_or_character = key.len().max(text.chars().next().map_or(0, char::len_utf8));
+        let key = self.echo(line.start..line.start + key.len());
         let (title, help) = if key.is_empty() {
             (
                 "this is no line of TOML".to_owned(),
@@ -165,7 +176,7 @@ impl Mended {
         edits.inserts.insert(place, close).is_none().then(|| Mistake {
             place: start..place,
             title: format!("the table's name isn't closed: `{close}` is missing"),
-            help: Some(format!("write `{}{close}`", &self.source[start..place])),
+            help: Some(format!("write `{}{close}`", self.echo(start..place))),
         })
     }
 
@@ -198,12 +209,16 @@ impl Mended {
         edits.inserts.insert(place, close).is_none().then(|| {
             let line = self.line(start);
             let name = self.source[line.clone()].split('=').next().unwrap_or_default().trim_end();
-            Mistake {
-                place: line.start..line.start + name.len(),
-                title: format!("the value of `{name}` isn't closed: `{}` is missing", close.trim_end()),
-                help: None,
-            }
+            let place = line.start..line.start + name.len();
+            let name = self.echo(place.clone());
+            let title = format!("the value of `{name}` isn't closed: `{}` is missing", close.trim_end());
+            Mistake { place, title, help: None }
         })
+    }
+
+    /// A piece of the source for a message, in one line, without secrets, and cut where it is long.
+    fn echo(&self, place: Range<usize>) -> String {
+        echo(self.masked.get(place).unwrap_or_default())
     }
 
     /// The line around an offset of the source, without the blanks at its ends.

@@ -2,6 +2,7 @@
 //! `reload` tell it.
 
 use super::render::{self, Drawing};
+use crate::quote;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Range;
@@ -48,13 +49,13 @@ pub struct Problems(pub Vec<Problem>);
 
 impl Problem {
     /// A problem of a whole file: it can't be read, or there is nothing in it.
-    pub(super) fn of_file(file: &str, place: (u32, u32), message: String) -> Self {
+    pub(super) fn of_file(file: &str, place: (u32, u32), message: &str) -> Self {
         Self {
             file: file.into(),
             line: place.0,
             column: place.1,
             key: String::new(),
-            message,
+            message: quote::whole(message),
             severity: Severity::Error,
             span: 0..0,
             drawing: None,
@@ -62,20 +63,16 @@ impl Problem {
     }
 
     /// What has no place in the file.
-    pub fn placeless(file: &str, key: &str, severity: Severity, message: String) -> Self {
-        let drawing =
-            Drawing { title: message.clone(), excerpt: None, other: None, help: None, accepted: None };
-        Self {
-            key: key.to_owned(),
-            severity,
-            drawing: Some(Box::new(drawing)),
-            ..Self::of_file(file, (1, 1), message)
-        }
+    pub fn placeless(file: &str, key: &str, severity: Severity, message: &str) -> Self {
+        let problem = Self::of_file(file, (1, 1), message);
+        let title = problem.message.clone();
+        let drawing = Drawing { title, excerpt: None, other: None, help: None, accepted: None };
+        Self { key: key.to_owned(), severity, drawing: Some(Box::new(drawing)), ..problem }
     }
 
     /// The same place, with something else to say of it.
-    pub(super) fn saying(&self, severity: Severity, message: String) -> Self {
-        let mut told = Self { message, severity, ..self.clone() };
+    pub(super) fn saying(&self, severity: Severity, message: &str) -> Self {
+        let mut told = Self { message: quote::whole(message), severity, ..self.clone() };
         if let Some(drawing) = &mut told.drawing {
             drawing.title.clone_from(&told.message);
         }

@@ -62,10 +62,11 @@ pub(super) fn base_url(text: &str) -> Result<Url, Wrong> {
     Ok(url)
 }
 
-/// Whether a URL stays on this machine.
-pub(super) fn is_loopback(url: &Url) -> bool {
+/// Whether a URL stays on this machine. Of names `localhost` alone: what is below it may be asked of a
+/// name server, and what that says goes anywhere.
+pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
@@ -231,12 +232,32 @@ mod tests {
         for good in [
             "https://api.replicate.com/v1",
             "http://127.0.0.1:80/v1",
+            "http://127.1/v1",
+            "http://127.9.9.9/v1",
+            "http://0x7f000001/v1",
             "http://localhost:1/v1",
+            "http://LocalHost/v1",
             "http://[::1]/v1",
+            "http://[0:0:0:0:0:0:0:1]/v1",
         ] {
             assert!(base_url(good).is_ok(), "{good}");
         }
-        for bad in ["http://api.replicate.com/v1", "http://10.0.0.1/v1", "http://localhost.evil.com/v1"] {
+        for bad in [
+            "http://api.replicate.com/v1",
+            "http://10.0.0.1/v1",
+            "http://0.0.0.0/v1",
+            "http://0/v1",
+            "http://[::]/v1",
+            "http://[::ffff:127.0.0.1]/v1",
+            "http://128.0.0.1/v1",
+            "http://localhost.evil.com/v1",
+            "http://127.0.0.1.nip.io/v1",
+            "http://replicate.localhost/v1",
+            "http://localhost./v1",
+            "http://evil.com\\@localhost/v1",
+            "http://127.0.0.1@evil.com/v1",
+            "http://evil.com#@localhost/v1",
+        ] {
             assert!(base_url(bad).is_err(), "{bad}");
         }
     }

@@ -3,6 +3,7 @@
 //! What is drawn here was cut from a text whose secrets are under stars already.
 
 use super::problem::{Problem, Severity};
+use crate::quote;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use std::ops::Range;
 
@@ -71,7 +72,7 @@ impl Excerpt {
         Self {
             line: place.0,
             column: long.then_some(place.1),
-            text: format!("{ellipsis}{}{ellipsis}", &text[part.clone()]),
+            text: format!("{ellipsis}{}{ellipsis}", quote::in_place(&text[part.clone()])),
             caret: within(caret),
             value: value.map(within).filter(|value| !value.is_empty()),
         }

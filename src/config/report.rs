@@ -6,6 +6,7 @@ use super::nearest::Speller;
 use super::problem::{Problem, Problems, Severity};
 use super::render::{DRAWN, Drawing, Excerpt};
 use super::secret;
+use crate::quote;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
@@ -155,6 +156,11 @@ impl<'a> Report<'a> {
         echo(self.masked.get(span.clone()).unwrap_or_default())
     }
 
+    /// The mended text, its secrets under stars.
+    pub(super) fn masked(&self) -> &str {
+        &self.masked
+    }
+
     fn original(&self, span: &Range<usize>) -> Range<usize> {
         let start = self.mended.original(span.start);
         start..self.mended.original(span.end).max(start)
@@ -188,11 +194,11 @@ fn problem(finding: Finding, file: &Arc<str>, masked: &str, lines: &mut Lines<'_
     let place = span.as_ref().map(|span| lines.place(span.start));
     let (line, column) = place.map_or((1, 1), |place| (place.line, place.column));
     let other = finding.other;
-    let mut title = secret::redact(&finding.title).into_owned();
+    let tidy = |text: String| quote::whole(&secret::redact(&text));
+    let mut title = tidy(finding.title);
     if let Some((other, label)) = &other {
         title = format!("{title} ({label} in line {})", lines.number(other.start));
     }
-    let tidy = |text: String| secret::redact(&text).into_owned();
     let (help, accepted) = (finding.help.map(tidy), finding.accepted.map(tidy));
     let mut message = title.clone();
     if let Some(help) = &help {
@@ -217,7 +223,7 @@ fn problem(finding: Finding, file: &Arc<str>, masked: &str, lines: &mut Lines<'_
         file: file.clone(),
         line,
         column,
-        key: secret::redact(&finding.key).into_owned(),
+        key: tidy(secret::mask(&finding.key, &[])),
         message,
         severity: finding.severity,
         span: span.unwrap_or(0..0),
@@ -230,13 +236,11 @@ pub(super) fn echo(text: &str) -> String {
     cut(text, ECHO_LIMIT)
 }
 
-/// The first characters of a text, those that control something escaped.
+/// The first characters of a text, those that can't be seen escaped.
 pub(super) fn cut(text: &str, limit: usize) -> String {
-    let mut shown = String::new();
-    for c in text.chars().take(limit) {
-        if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
-    }
-    if text.chars().nth(limit).is_some() {
+    let end = text.char_indices().nth(limit).map_or(text.len(), |(end, _)| end);
+    let mut shown = quote::whole(&text[..end]);
+    if end < text.len() {
         shown.push('…');
     }
     shown

@@ -148,7 +148,7 @@ fn value_length(text: &str) -> usize {
     }
     if let Some(inner) = text.strip_prefix('\'') {
         let end = inner.find(['\'', '\n']).unwrap_or(inner.len());
-        return end + 1 + usize::from(inner[end..].starts_with('\''));
+        return to_the_end(text, end + 1 + usize::from(inner[end..].starts_with('\'')));
     }
     if let Some(inner) = text.strip_prefix('"') {
         // An escaped quote doesn't close it.
@@ -159,13 +159,20 @@ fn value_length(text: &str) -> usize {
             ends
         });
         let end = end.unwrap_or(inner.len());
-        return end + 1 + usize::from(inner[end..].starts_with('"'));
+        return to_the_end(text, end + 1 + usize::from(inner[end..].starts_with('"')));
     }
     if text.starts_with('[') {
         let near = &text[..super::locate::floor(text, LIST_LIMIT)];
         return near.find(']').unwrap_or_else(|| until(&['\n']));
     }
     until(&[',', '}', '#', '\n'])
+}
+
+/// The end of a quoted value; of its line, where the quote at `end` stood within the secret.
+fn to_the_end(text: &str, end: usize) -> usize {
+    let rest = &text[end..];
+    let ends = rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n', ',', '}', ']', '#']);
+    if ends { end } else { end + rest.find('\n').unwrap_or(rest.len()) }
 }
 
 #[cfg(test)]
@@ -180,6 +187,7 @@ mod tests {
             ("\"token\": \"hush\",", "\"token\": ******,"),
             ("input = { secret = \"a\\\"b\", n = 1 }", "input = { secret = ******, n = 1 }"),
             ("token = hush\nnext = 1", "token = ****\nnext = 1"),
+            ("token = \"hu\"sh\" # x\nnext = 1", "token = ***********\nnext = 1"),
             ("token = \"\"\"a\nb\"\"\"\nn = 1", "token = ****\n****\nn = 1"),
             ("token = \"\"\"a\nb", "token = ****\n*"),
             ("tokens = [\"a\"]", "tokens = [\"a\"]"),

@@ -18,7 +18,7 @@ const PATH_LIMIT: usize = 100;
 
 /// Tells what was mended, and what the parser found in the mended text.
 pub(super) fn tell(mended: &Mended, errors: &[Error], report: &mut Report<'_>) {
-    let source = Headers::new(mended.source());
+    let source = Headers::new(mended.masked());
     for mistake in mended.mistakes() {
         let key = mended.source().get(mistake.place.clone()).unwrap_or_default();
         let finding = Finding::error(
@@ -33,7 +33,8 @@ pub(super) fn tell(mended: &Mended, errors: &[Error], report: &mut Report<'_>) {
     }
     let twice = |error: &Error| error.message().starts_with("duplicate key");
     let firsts = if errors.iter().any(twice) { twice::first_places(mended.text()) } else { HashMap::new() };
-    let headers = Headers::new(mended.text());
+    let masked = report.masked().to_owned();
+    let headers = Headers::new(&masked);
     let mut last = None;
     for error in errors {
         let span = error.span().unwrap_or_default();

@@ -1,9 +1,10 @@
 //! Tokens: where one is named in `warm.toml`, and how it is read.
 //!
 //! Owns the only way a secret enters the program. What it holds never leaves it as text: not in an
-//! error, not in Debug.
+//! error, and there is no Debug that could.
 
 use super::env::Env;
+use crate::quote;
 use reqwest::header::HeaderValue;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
@@ -21,6 +22,9 @@ const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 /// The largest token file that is read, in bytes; the longest tokens in use (JWTs) have a few KiB.
 const FILE_LIMIT: u64 = 16 * 1024;
 
+/// A shorter one, in bytes, is no secret, and might be any word that a server says.
+const SECRET_LENGTH: usize = 8;
+
 /// Where a token is to be read; tried in this order, the first that is there is taken.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct TokenSource {
@@ -32,8 +36,19 @@ pub struct TokenSource {
     pub file: Option<PathBuf>,
 }
 
-/// A bearer token: neither Debug's output nor Display tells it; the one way out is the header that
-/// [`Token::header`] makes, which is marked sensitive.
+/// A bearer token. The one way out is the header that [`Token::header`] makes, which is marked
+/// sensitive: it can be neither printed
+/// ```compile_fail,E0277
+/// fn print(token: &warmd::config::value::Token) -> String { format!("{token}") }
+/// ```
+/// nor looked at, so that what holds one has to say what its own Debug tells
+/// ```compile_fail,E0277
+/// fn look(token: &warmd::config::value::Token) -> String { format!("{token:?}") }
+/// ```
+/// while this much compiles:
+/// ```
+/// fn send(token: &warmd::config::value::Token) -> String { format!("{:?}", token.header()) }
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Token(Arc<str>);
 
@@ -133,7 +148,7 @@ impl std::fmt::Display for TokenSource {
 
 /// Reads a token file; none where it is not there.
 fn read_file(path: &Path, credentials: Option<&Path>) -> Result<Option<(Token, Vec<String>)>, TokenError> {
-    let place = path.display().to_string();
+    let place = quote::whole(&path.display().to_string());
     let failed = |source| TokenError::Read { place: place.clone(), source };
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) => metadata,
@@ -179,18 +194,26 @@ impl Token {
         Ok(Self(text.into()))
     }
 
+    /// Whether it is in what a server said.
+    pub fn is_in(&self, said: &[u8]) -> bool {
+        self.0.len() >= SECRET_LENGTH && said.windows(self.0.len()).any(|window| window == self.0.as_bytes())
+    }
+
+    /// Takes it out of a text; whether it was there.
+    pub fn strike(&self, text: &mut String) -> bool {
+        let there = self.is_in(text.as_bytes());
+        if there {
+            *text = text.replace(&*self.0, "[token]");
+        }
+        there
+    }
+
     /// `Authorization`'s value.
     pub fn header(&self) -> HeaderValue {
         let mut value = HeaderValue::try_from(format!("Bearer {}", self.0))
             .expect("a token has visible ASCII characters alone, which any header may have");
         value.set_sensitive(true);
         value
-    }
-}
-
-impl std::fmt::Debug for Token {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Token(…)")
     }
 }
 
@@ -208,6 +231,13 @@ mod tests {
 
     fn of_file(path: PathBuf) -> TokenSource {
         TokenSource { file: Some(path), ..TokenSource::default() }
+    }
+
+    fn refused(source: &TokenSource, env: &Env) -> TokenError {
+        match source.read(env) {
+            Ok(_) => panic!("{source} has a token"),
+            Err(error) => error,
+        }
     }
 
     #[test]
@@ -230,7 +260,7 @@ mod tests {
     fn a_missing_one_says_where_it_was_looked_for() {
         let source = TokenSource { file: Some("/nowhere/token".into()), ..TokenSource::replicate() };
         assert_eq!(
-            source.read(&Env::default()).unwrap_err().to_string(),
+            refused(&source, &Env::default()).to_string(),
             "no token: tried the credential replicate-token ($CREDENTIALS_DIRECTORY is not set), \
              $REPLICATE_API_TOKEN (not set), /nowhere/token (no such file); put it in one of them"
         );
@@ -256,7 +286,7 @@ mod tests {
             ("control", "hush\u{7}", "more than a token"),
             ("accent", "hüsh", "more than a token"),
         ] {
-            let error = of_file(file(directory.path(), name, text, 0o600)).read(&Env::default()).unwrap_err();
+            let error = refused(&of_file(file(directory.path(), name, text, 0o600)), &Env::default());
             assert!(error.to_string().contains(said), "{name}: {error}");
             assert!(!format!("{error} {error:?}").contains("hush"), "{error:?}");
         }
@@ -271,9 +301,8 @@ mod tests {
     }
 
     #[test]
-    fn neither_debug_nor_the_header_tells_it() {
+    fn the_header_does_not_tell_it() {
         let token = Token::new("r8_hush", "here").unwrap();
-        assert_eq!(format!("{token:?}"), "Token(…)");
         assert_eq!(format!("{:?}", token.header()), "Sensitive");
     }
 }

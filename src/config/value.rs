@@ -2,6 +2,7 @@
 //!
 //! Each refuses what it can't be, so that whoever holds one need not look again.
 
+pub use super::reference::is_loopback;
 pub use super::token::{Token, TokenError, TokenSource};
 
 use serde::{Deserialize, Serialize};

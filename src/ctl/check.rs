@@ -93,7 +93,7 @@ pub fn report(loaded: &Loaded, now: DateTime<Utc>, env: &Env) -> CheckReport {
     let accounts = accounts(config, now);
     for account in accounts.iter().filter(|account| !account.held.is_empty()) {
         let key = "replicate.creates_per_minute";
-        warnings.push(Problem::placeless(&file, key, Severity::Warning, account.too_much()));
+        warnings.push(Problem::placeless(&file, key, Severity::Warning, &account.too_much()));
     }
     let models = config.models.iter().map(|model| CheckedModel::new(model, config, now)).collect();
     CheckReport { version: VERSION, ok: true, problems: Vec::new(), warnings, models, accounts, file }
@@ -133,7 +133,7 @@ impl CheckReport {
             0 => String::new(),
             some => format!(", {}", words::count(some as u64, "warning", "warnings")),
         };
-        text + &self.file + " is good: " + &models + &warnings + "\n"
+        text + &words::tame(&self.file) + " is good: " + &models + &warnings + "\n"
     }
 
     fn table(&self) -> Table {
@@ -266,7 +266,7 @@ fn token_warnings(loaded: &Loaded, env: &Env) -> Vec<Problem> {
             Ok((_, texts)) => texts,
             Err(error) => vec![format!("{error}; warmd will not start without it")],
         };
-        let warning = |text| loaded.token_problem(model, Severity::Warning, text);
+        let warning = |text: String| loaded.token_problem(model, Severity::Warning, &text);
         warnings.extend(texts.into_iter().map(warning));
     }
     warnings

@@ -41,7 +41,7 @@ pub(super) async fn run(session: &Session) -> Result<(), Failure> {
     }
     let answer: Answer = client.read(&body)?;
     let mut lines: Vec<String> =
-        answer.warnings.iter().map(|warning| format!("warning: {warning}")).collect();
+        answer.warnings.iter().map(|warning| format!("warning: {}", words::tame(warning))).collect();
     if answer.changes.is_empty() {
         lines.push("reloaded, nothing changed".to_owned());
     } else {

@@ -1,5 +1,6 @@
 //! Figures as people say them: `0.42 s`, `2m 10s`, `99.7 %`, `Mon 08:00`.
 
+use crate::quote;
 use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 
 /// A measured time, to three digits: `4 ms`, `0.42 s`, `14.2 s`, `2m 10s`.
@@ -65,10 +66,9 @@ pub(super) fn clock(t: DateTime<FixedOffset>, now: DateTime<FixedOffset>) -> Str
     t.format(format).to_string()
 }
 
-/// What came from elsewhere, fit for a terminal: no control characters, one line.
+/// What came from elsewhere, fit for a terminal: one line, in which nothing is hidden.
 pub(super) fn tame(text: &str) -> String {
-    let tamed: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    tamed.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    quote::start(text, usize::MAX)
 }
 
 /// Lines of at most `width` characters, broken between words; a word longer than a line is broken
@@ -173,8 +173,8 @@ mod tests {
     #[test]
     fn lines_fit_and_hold_no_control_characters() {
         assert_eq!(
-            wrap("the last 3 brought\nno \u{1b}[31manswer", 12),
-            ["the last 3", "brought no", "[31manswer"]
+            wrap("the last 3 brought\nno \u{1b}[31manswer", 16),
+            ["the last 3", "brought no", "\\u{1b}[31manswer"]
         );
         assert_eq!(wrap("a abcdefghij b", 4), ["a", "abcd", "efgh", "ij b"]);
         assert_eq!(wrap("  ", 4), Vec::<String>::new());

@@ -1,6 +1,7 @@
 //! The daemon's HTTP API: all of it on the Unix socket, reads alone on TCP.
 
 use super::command::{Command, Handle, NoSnapshot, Refusal, Stopping};
+use super::problem::Problem;
 use super::reload::{Outcome as ReloadOutcome, Reloader};
 use crate::clock;
 use crate::config::value::{parse_duration, parse_pause};
@@ -9,9 +10,8 @@ use crate::status::{self, LastHeartbeat, Snapshot};
 use crate::store::{Store, StoreError};
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use chrono::{DateTime, Utc};
@@ -19,12 +19,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// The span of a report that names none.
 const SINCE: Duration = Duration::from_hours(24);
 
-/// No request says more than this, in bytes.
-const BODY_LIMIT: usize = 16 * 1024;
+/// How many may wait for a heartbeat that they asked for; each has a connection meanwhile.
+pub(super) const BEATS: usize = 128;
 
 /// What the routes reach.
 #[derive(Debug, Clone)]
@@ -35,6 +36,15 @@ pub(super) struct Api {
     pub store: Arc<Store>,
     /// The file.
     pub reloader: Reloader,
+    /// Who may wait for a heartbeat.
+    pub beats: Arc<Semaphore>,
+}
+
+impl Api {
+    /// What answers by these.
+    pub(super) fn new(engine: Handle, store: Arc<Store>, reloader: Reloader) -> Self {
+        Self { engine, store, reloader, beats: Arc::new(Semaphore::new(BEATS)) }
+    }
 }
 
 /// What anyone may ask: reads.
@@ -51,42 +61,11 @@ pub(super) fn everything(api: Api) -> Router {
         .route("/v1/reload", post(reload))
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(api)
 }
 
 fn routes() -> Router<Api> {
     Router::new().route("/v1/status", get(all)).route("/v1/models/{name}", get(one))
-}
-
-/// Why a request was not answered as asked: `application/problem+json`.
-#[derive(Debug)]
-struct Problem {
-    status: StatusCode,
-    title: &'static str,
-    detail: String,
-    more: Option<Value>,
-}
-
-impl Problem {
-    fn new(status: StatusCode, title: &'static str, detail: impl std::fmt::Display) -> Self {
-        Self { status, title, detail: detail.to_string(), more: None }
-    }
-}
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let mut body = json!({
-            "type": "about:blank",
-            "title": self.title,
-            "status": self.status.as_u16(),
-            "detail": self.detail,
-        });
-        if let (Some(body), Some(Value::Object(more))) = (body.as_object_mut(), self.more) {
-            body.extend(more);
-        }
-        (self.status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
-    }
 }
 
 impl From<QueryRejection> for Problem {
@@ -103,10 +82,6 @@ impl From<PathRejection> for Problem {
 
 impl From<BytesRejection> for Problem {
     fn from(rejection: BytesRejection) -> Self {
-        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            let detail = format!("the body has more than {BODY_LIMIT} bytes");
-            return Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body too large", detail);
-        }
         Self::new(rejection.status(), "bad body", rejection.body_text())
     }
 }
@@ -123,6 +98,9 @@ impl From<NoSnapshot> for Problem {
             NoSnapshot::Stopping(stopping) => stopping.into(),
             NoSnapshot::Store(busy @ StoreError::Busy) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", busy)
+            }
+            NoSnapshot::Store(silent @ StoreError::Silent) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "no answer from the disk", silent)
             }
             NoSnapshot::Store(error) => {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the state file can't be read", error)
@@ -187,6 +165,10 @@ async fn snapshot(api: &Api, span: &Span) -> Result<Snapshot, Problem> {
 
 async fn beat(State(api): State<Api>, name: Named) -> Result<Json<Value>, Problem> {
     let Path(name) = name?;
+    let Ok(_waits) = api.beats.try_acquire() else {
+        let detail = format!("{BEATS} wait for a heartbeat already; ask again when some of them have theirs");
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many heartbeats at once", detail));
+    };
     let heartbeat = api.engine.ask(|reply| Command::Beat(name.clone(), reply)).await??;
     Ok(Json(json!({
         "version": status::VERSION,
@@ -229,7 +211,7 @@ async fn pause(
 
 /// What a person has decided is on the disk before it is answered: it outlives any end after that.
 async fn saved(api: &Api) {
-    if let Err(error) = api.store.flush().await {
+    if let Err(error) = api.store.flush().in_time().await {
         tracing::warn!("it holds, but only until warmd ends: {error}");
     }
 }

@@ -1,13 +1,15 @@
 //! `warmd`'s command line.
 
-use super::{Daemon, configuration, demo, logs};
+use super::{Daemon, Died, configuration, demo, logs, panics};
 use crate::config;
 use crate::config::env::Env;
 use crate::config::value::parse_duration;
 use crate::daemon::configuration::ConfigurationError;
 use crate::hours::zone::Zones;
+use crate::memory;
 use crate::store::StoreError;
 use clap::Parser;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,6 +17,11 @@ use std::time::Duration;
 
 /// The configuration, or the state file, is not one that can be run: `EX_CONFIG`.
 const BAD_CONFIGURATION: u8 = 78;
+
+/// Threads that tasks run on. Two would do, if none of them were ever held: a server that pours out what
+/// never becomes an answer keeps one at reading it. With some to spare, the system shares its processors
+/// out among them, and the others' tasks go on.
+const WORKERS: usize = 8;
 
 /// Keeps hosted models warm in the hours when people use them, and measures whether it works.
 #[derive(Debug, Parser)]
@@ -42,6 +49,7 @@ pub struct Args {
 
 /// The program.
 pub fn main() -> ExitCode {
+    let sealed = memory::seal();
     let args = Args::parse();
     // The demo shows its own picture: the log would tear it.
     let level = if args.demo && args.verbose == 0 {
@@ -52,10 +60,16 @@ pub fn main() -> ExitCode {
     if let Err(error) = logs::start(args.log_format, level) {
         return failed(&error, 1);
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(&anyhow::Error::new(error).context("can't start the runtime"), 1),
-    };
+    panics::log();
+    if let Err(error) = sealed {
+        tracing::warn!("a core file may come to hold the token, since the memory can't be sealed: {error}");
+    }
+    raise_file_limit();
+    let runtime =
+        match tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return failed(&anyhow::Error::new(error).context("can't start the runtime"), 1),
+        };
     let result =
         if args.demo { runtime.block_on(demo::run(args.length)) } else { runtime.block_on(run(&args)) };
     // What may still block in the background must not hold the exit up.
@@ -67,6 +81,13 @@ pub fn main() -> ExitCode {
             failed(&error, code)
         }
     }
+}
+
+/// A connection a model: the usual limit of 1024 guards programs that know no better, and may be raised.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it may not be, heartbeats say so once it is met.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 async fn run(args: &Args) -> anyhow::Result<()> {
@@ -85,6 +106,11 @@ fn exit_code(error: &anyhow::Error) -> u8 {
 }
 
 fn failed(error: &anyhow::Error, code: u8) -> ExitCode {
+    // Where it ran, and left a log, whoever asks why it ended looks there.
+    if error.is::<Died>() && tracing::enabled!(tracing::Level::ERROR) {
+        tracing::error!("{error:#}; warmd ends, to be started anew");
+        return ExitCode::from(code);
+    }
     let mut stderr = std::io::stderr().lock();
     let told = match error.downcast_ref::<ConfigurationError>() {
         Some(ConfigurationError(problems)) => {

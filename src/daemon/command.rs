@@ -1,6 +1,7 @@
 //! What others may ask of the engine, and how they ask it.
 
 use super::configuration::Configuration;
+use crate::drill;
 use crate::heartbeat::Heartbeat;
 use crate::hours::zone::Zones;
 use crate::status::Snapshot;
@@ -15,7 +16,6 @@ use tokio::sync::{mpsc, oneshot};
 const QUEUE: usize = 64;
 
 /// A command, and where its answer goes.
-#[derive(Debug)]
 pub enum Command {
     /// What is known now, and what is summed up by now, from then on.
     Live(DateTime<Utc>, oneshot::Sender<(LiveStatus, Asked<Summaries>)>),
@@ -106,7 +106,8 @@ impl Handle {
     /// The one Snapshot, summed up from `since` on. The engine itself asks for the sums: so they
     /// hold what it knows, and no heartbeat that has landed since, whose hours would count twice.
     pub async fn snapshot(&self, since: DateTime<Utc>) -> Result<Snapshot, NoSnapshot> {
+        drill::panic_in("snapshot");
         let (live, sums) = self.ask(|reply| Command::Live(since, reply)).await?;
-        Ok(assemble(&live, &sums.await?))
+        Ok(assemble(&live, &sums.in_time().await?))
     }
 }

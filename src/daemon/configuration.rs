@@ -12,7 +12,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 /// A configuration ready to be run.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Configuration {
     /// As checked.
     pub config: Arc<Config>,
@@ -54,7 +54,7 @@ pub fn equip(loaded: config::Loaded, env: &Env, zones: &Zones) -> Result<Configu
             }
             Err(error) if model.enabled => {
                 if told.insert(source.clone()) {
-                    problems.push(loaded.token_problem(model, Severity::Error, error.to_string()));
+                    problems.push(loaded.token_problem(model, Severity::Error, &error.to_string()));
                 }
             }
             Err(error) => {

@@ -4,14 +4,16 @@
 //! Owns the timers and the heartbeats in flight; reads no file, and waits for nothing but events.
 
 mod asked;
-mod clockwatch;
+mod chores;
 mod flight;
 mod load;
 mod slot;
 
 use super::account::{Account, Demand};
+use super::clockwatch::{ClockWatch, Moved};
 use super::command::Command;
 use super::configuration::Configuration;
+use super::signals::Stop;
 use super::systemd::Notifier;
 use crate::clock;
 use crate::config;
@@ -23,8 +25,8 @@ use crate::provider::http::Client;
 use crate::schedule::grid;
 use crate::state::{Known, delta, digest};
 use crate::store::{Asked, Store};
+use chores::Chore;
 use chrono::{DateTime, Utc};
-use clockwatch::ClockWatch;
 use flight::Landed;
 use futures_util::StreamExt;
 use slot::Slot;
@@ -34,7 +36,6 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::{Id, JoinSet};
 use tokio::time::MissedTickBehavior;
-use tokio_util::sync::CancellationToken;
 use tokio_util::time::DelayQueue;
 
 /// How often the clocks are compared, accounts and states looked at, and the watchdog fed.
@@ -44,7 +45,6 @@ const TICK: Duration = Duration::from_secs(1);
 const LONGEST_TIMER: Duration = Duration::from_hours(1);
 
 /// The engine.
-#[derive(Debug)]
 pub(super) struct Engine {
     running: Configuration,
     config_error: Option<String>,
@@ -64,8 +64,10 @@ pub(super) struct Engine {
     aboard: HashMap<Id, (ModelName, u64)>,
     flown: u64,
     clock_watch: ClockWatch,
-    /// Folding, in the background.
-    chores: JoinSet<()>,
+    /// What the store does for it meanwhile.
+    chores: JoinSet<Chore>,
+    /// One of them takes back what was told of time to come.
+    taking_back: bool,
     /// Nothing new is sent.
     stopping: bool,
 }
@@ -96,6 +98,7 @@ impl Engine {
             flown: 0,
             clock_watch: ClockWatch::start(),
             chores: JoinSet::new(),
+            taking_back: false,
             stopping: false,
         };
         engine.load(configuration, true);
@@ -106,7 +109,7 @@ impl Engine {
     pub(super) async fn run(
         mut self,
         mut commands: mpsc::Receiver<Command>,
-        stop: CancellationToken,
+        stop: Stop,
     ) -> anyhow::Result<()> {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -114,7 +117,7 @@ impl Engine {
         loop {
             tokio::select! {
                 biased;
-                () = stop.cancelled() => break,
+                () = stop.asked.cancelled() => break,
                 // Before what may never cease to come: once a second, it delays nothing.
                 _ = tick.tick() => self.tick(),
                 Some(expired) = self.timers.next() => {
@@ -125,11 +128,11 @@ impl Engine {
                     self.look_at(&name);
                 }
                 Some(landed) = self.flights.join_next_with_id() => self.landed(landed),
-                Some(_) = self.chores.join_next() => {}
+                Some(done) = self.chores.join_next() => self.done(&done),
                 Some(command) = commands.recv() => self.obey(command),
             }
         }
-        self.drain().await
+        self.drain(&stop).await
     }
 
     /// Carries out a model's plan, and sets its timer.
@@ -143,8 +146,9 @@ impl Engine {
             self.record(Entry { model: name.clone(), at: now, what: What::Resumed });
             self.want(name, now);
         }
-        // Each round deals with one due; the grid's next lies in the future then.
+        let asked_again_at = self.deal_with_asked(name, now);
         let mut at = None;
+        // Each round deals with one due; the grid's next lies in the future then.
         for _ in 0..3 {
             let Some(slot) = self.slots.get_mut(name) else { return };
             let plan = slot.replan(now);
@@ -163,7 +167,7 @@ impl Engine {
             }
         }
         let Some(slot) = self.slots.get_mut(name) else { return };
-        let at = [at, slot.plan.look_again_at].into_iter().flatten().min();
+        let at = [at, asked_again_at, slot.plan.look_again_at].into_iter().flatten().min();
         let wait = at.map_or(LONGEST_TIMER, |at| (at - now).to_std().unwrap_or_default());
         slot.arm(&mut self.timers, wait.min(LONGEST_TIMER));
         self.tell_state(name, now);
@@ -181,13 +185,14 @@ impl Engine {
             return Dealt::Done;
         }
         let instant = clock::instant();
-        if let Some(account) = slot.account.as_ref().and_then(|token| self.accounts.get(token)) {
+        if let Some(account) = slot.account.as_ref().and_then(|token| self.accounts.get_mut(token)) {
             let ready = account.pace.ready_at(instant);
             if ready > instant {
                 let ready_at = now + delta(ready - instant);
                 if ready_at < grid::after(name, slot.model.interval, now.max(due)) {
                     return Dealt::Wait(ready_at);
                 }
+                account.pace.dropped(instant);
                 slot.cursor.dealt = now;
                 slot.cursor.wanted = None;
                 let why = "the account's pace would have delayed it past its next due";
@@ -277,17 +282,24 @@ impl Engine {
 
     fn tick(&mut self) {
         let now = clock::now();
-        if let Some(jump) = self.clock_watch.jumped() {
-            tracing::warn!("the wall clock was moved by {jump:.1} s; dues and windows are worked out anew");
+        if let Some(moved) = self.clock_watch.moved() {
+            match moved {
+                Moved::Jumped(_) => tracing::warn!("{moved}; dues and windows are worked out anew"),
+                Moved::Drifted(_) => tracing::debug!("{moved}; dues and windows are worked out anew"),
+            }
             for slot in self.slots.values_mut() {
                 slot.cursor.dealt = slot.cursor.dealt.min(now);
                 slot.cursor.wanted = slot.cursor.wanted.map(|wanted| wanted.min(now));
             }
             self.look_at_all();
         }
+        self.take_back(now);
         self.apply_holds();
         for name in self.slots.keys().cloned().collect::<Vec<_>>() {
             self.tell_state(&name, now);
+        }
+        if self.store.wants_checkpoint() {
+            self.save();
         }
         self.tell_service_manager();
     }
@@ -305,24 +317,6 @@ impl Engine {
         self.notifier.alive(&super::telling::headline(states, self.config_error.is_some()));
     }
 
-    /// Saves what is known, and lets the store fold what is saved. What is known of a model that is
-    /// not in the file any more is kept for as long as its history.
-    fn fold(&mut self) {
-        let kept_from = clock::now() - delta(self.settings.retention);
-        self.dormant.retain(|_, known| known.touched_at().is_some_and(|at| at >= kept_from));
-        let (saved, store) = (self.checkpoint(), self.store.clone());
-        self.chores.spawn(async move {
-            let folded = async {
-                saved.await?;
-                store.fold(clock::now()).await
-            };
-            match folded.await {
-                Ok(folded) => tracing::debug!(?folded, "journal folded"),
-                Err(error) => tracing::warn!("the journal can't be folded now: {error}"),
-            }
-        });
-    }
-
     /// Hands what is known to the store, in order with the entries that led to it.
     fn checkpoint(&self) -> Asked<()> {
         let of_slots = self.slots.iter().map(|(name, slot)| (name, &slot.known));
@@ -332,20 +326,29 @@ impl Engine {
     }
 
     /// The end: nothing new is sent, what is in flight may end within the grace, everything is saved.
-    async fn drain(mut self) -> anyhow::Result<()> {
-        let grace = self.settings.shutdown_grace;
+    async fn drain(mut self, stop: &Stop) -> anyhow::Result<()> {
+        // Where nothing can be kept any more, there is nothing to wait for.
+        let lost = self.store.health().stopped;
+        let grace = if lost { Duration::ZERO } else { self.settings.shutdown_grace };
         if !self.flights.is_empty() {
             let count = self.flights.len();
             tracing::info!("waiting up to {} for {count} in flight", format_duration(grace));
         }
         self.timers.clear();
         self.stopping = true;
+        for slot in self.slots.values_mut() {
+            slot.asked = None;
+        }
         let landings = async {
             while let Some(landed) = self.flights.join_next_with_id().await {
                 self.landed(landed);
             }
         };
-        if tokio::time::timeout(grace, landings).await.is_err() {
+        let landed = tokio::select! {
+            landed = tokio::time::timeout(grace, landings) => landed.is_ok(),
+            () = stop.at_once.cancelled() => false,
+        };
+        if !landed {
             let names: Vec<&str> = self.aboard.values().map(|(name, _)| name.as_str()).collect();
             tracing::warn!("left in flight, to end by themselves: {}", names.join(", "));
             self.flights.abort_all();
@@ -354,7 +357,16 @@ impl Engine {
             slot.flight = None;
         }
         while self.chores.join_next().await.is_some() {}
-        Ok(self.checkpoint().await?)
+        let saved = self.checkpoint().await;
+        if let Some(lost) = self.store.health().lost() {
+            anyhow::bail!("stopped, but {lost}");
+        }
+        if let Err(error) = saved {
+            tracing::warn!(
+                "what is known of the models is not saved, and will be read from the journal: {error}"
+            );
+        }
+        Ok(())
     }
 }
 

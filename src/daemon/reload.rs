@@ -1,23 +1,25 @@
 //! Hot reload: the file is read again when it changes, at SIGHUP, and when it is asked for; checked
 //! first, swapped whole. A bad file leaves the old one running, and says so.
 
+mod watch;
+
 use super::command::{Command, Handle, Stopping};
 use super::configuration::{self, Configuration, ConfigurationError};
-use super::systemd;
+use super::{panics, systemd};
 use crate::config::env::Env;
+use crate::config::{Problem, Problems, Severity};
+use crate::drill;
 use crate::hours::zone::Zones;
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+use watch::Watch;
 
-/// A changed file is read after this much quiet: editors save in several steps.
-const QUIET: Duration = Duration::from_millis(500);
-
-/// Where the system lets nobody watch files, they are looked at this often.
-const POLL: Duration = Duration::from_secs(1);
+/// A file that was refused is tried again this often: what it lacked, a token's file or a descriptor to
+/// open it with, may be there by then.
+const TRY_AGAIN: Duration = Duration::from_secs(30);
 
 /// How a reload went.
 #[derive(Debug, Clone)]
@@ -63,188 +65,157 @@ impl Reloader {
     }
 
     /// Reloads, as SIGHUP asks for it.
-    pub(super) async fn hang_up(&self) -> Result<(), Stopping> {
-        self.0.send(None).await.map_err(|_| Stopping)
+    pub(super) fn hang_up(&self) {
+        // Where eight wait already, the file will be read later than now: that is what was asked for.
+        let _ = self.0.try_send(None);
     }
 }
 
-/// Serves requests and watches the file, until `stop`.
-pub(super) async fn run(
-    path: PathBuf,
-    env: Env,
-    engine: Handle,
-    mut requests: Requests,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
-    let mut watch = Watch::start(&path);
-    let mut seen = Fingerprint::of(&path);
-    loop {
-        let request = tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            request = requests.0.recv() => match request {
-                Some(request) => request,
-                None => return Ok(()),
-            },
-            // Whoever asks meanwhile is not kept waiting, and is told what this change was.
-            () = watch.settled() => {
-                if Fingerprint::of(&path) == seen {
-                    continue;
+/// What makes the file be read.
+enum Cause {
+    Asked(oneshot::Sender<Outcome>),
+    HungUp,
+    Changed,
+    /// It was refused a while ago.
+    Again,
+}
+
+/// Rereads one file.
+pub(super) struct Reload {
+    pub(super) path: PathBuf,
+    pub(super) env: Env,
+    /// As the calendar knows them: where they have not changed, files that are read are looked at by it.
+    pub(super) zones: Arc<Mutex<Zones>>,
+    pub(super) engine: Handle,
+}
+
+impl Reload {
+    /// Serves requests and watches the file, until `stop`.
+    pub(super) async fn run(self, mut requests: Requests, stop: CancellationToken) -> anyhow::Result<()> {
+        let mut watch = Watch::start(&self.path);
+        let mut refused = None;
+        loop {
+            let again = tokio::time::sleep(TRY_AGAIN);
+            let cause = tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                request = requests.0.recv() => match request {
+                    Some(Some(reply)) => Cause::Asked(reply),
+                    Some(None) => Cause::HungUp,
+                    None => return Ok(()),
+                },
+                // Whoever asks meanwhile is not kept waiting, and is told what this change was.
+                changed = watch.changed() => {
+                    changed?;
+                    Cause::Changed
                 }
-                None
+                () = again, if refused.is_some() => Cause::Again,
+            };
+            watch.reading();
+            // A read that hangs, on a drive that is gone, must not hold up the end.
+            let served = tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                served = self.serve(cause, &mut refused) => served,
+            };
+            if served.is_err() {
+                return Ok(());
+            }
+            watch.follow();
+        }
+    }
+
+    /// Reads the file, has it run, and tells whoever asked how it went. `refused` is why the last one was.
+    async fn serve(&self, cause: Cause, refused: &mut Option<String>) -> Result<(), Stopping> {
+        if !matches!(cause, Cause::Again) {
+            systemd::reloading();
+        }
+        let outcome = match self.read().await {
+            Ok(configuration) => {
+                *refused = None;
+                self.load(configuration).await?
+            }
+            Err(error) => {
+                let told = error.to_string();
+                if matches!(cause, Cause::Again) && refused.as_ref() == Some(&told) {
+                    return Ok(());
+                }
+                *refused = Some(told);
+                self.refuse(&error).await?
             }
         };
-        // Taken before the file is read: what changes while it is read is read again.
-        seen = Fingerprint::of(&path);
-        let Ok(outcome) = reload(&path, &env, &engine).await else { return Ok(()) };
-        watch.follow(&path);
-        if let Some(reply) = request {
+        systemd::ready();
+        if let Cause::Asked(reply) = cause {
             // Whoever asked may have gone away meanwhile.
             let _ = reply.send(outcome);
         }
+        Ok(())
     }
-}
 
-async fn reload(path: &Path, env: &Env, engine: &Handle) -> Result<Outcome, Stopping> {
-    systemd::reloading();
-    let outcome = match read(path, env).await {
-        Ok(configuration) => {
-            let warnings = configuration.warnings.clone();
-            let load = |reply| Command::Load(Box::new(configuration), reply);
-            let changes = engine.ask(load).await?;
-            tracing::info!("{} reloaded: {} changes", path.display(), changes.len());
-            for change in &changes {
-                tracing::info!("{change}");
-            }
-            for warning in &warnings {
-                tracing::warn!("{warning}");
-            }
-            Outcome::Loaded { changes, warnings }
+    async fn load(&self, configuration: Configuration) -> Result<Outcome, Stopping> {
+        let warnings = configuration.warnings.clone();
+        let changes = self.engine.ask(|reply| Command::Load(Box::new(configuration), reply)).await?;
+        tracing::info!("{} reloaded: {} changes", self.path.display(), changes.len());
+        for change in &changes {
+            tracing::info!("{change}");
         }
-        Err(error) => {
-            let rendered = error.0.render(false, 100);
-            let problems = serde_json::to_value(&error.0).unwrap_or_default();
-            tracing::error!("the changed configuration is refused, the one before it goes on: {error}");
-            for line in rendered.lines().filter(|line| !line.trim().is_empty()) {
-                tracing::error!("{line}");
-            }
-            engine.tell(Command::LoadFailed(error.to_string())).await?;
-            Outcome::Refused { summary: error.to_string(), rendered, problems }
+        for warning in &warnings {
+            tracing::warn!("{warning}");
         }
-    };
-    systemd::ready();
-    Ok(outcome)
-}
-
-/// Off the runtime's threads: a large file takes its time.
-async fn read(path: &Path, env: &Env) -> Result<Configuration, ConfigurationError> {
-    let (path, env) = (path.to_owned(), env.clone());
-    let read = tokio::task::spawn_blocking(move || configuration::read(&path, &env, &Zones::system()));
-    match read.await {
-        Ok(result) => result,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
+        Ok(Outcome::Loaded { changes, warnings })
     }
-}
 
-/// What a file is, as far as a change of it shows without reading it.
-#[derive(Debug, PartialEq, Eq)]
-struct Fingerprint(Option<Vec<u8>>);
-
-impl Fingerprint {
-    fn of(path: &Path) -> Self {
-        // Files over the size that is read are all alike: they are refused alike.
-        let small = std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() < 2 << 20);
-        Self(small.then(|| std::fs::read(path).ok()).flatten())
+    async fn refuse(&self, error: &ConfigurationError) -> Result<Outcome, Stopping> {
+        let rendered = error.0.render(false, 100);
+        let problems = serde_json::to_value(&error.0).unwrap_or_default();
+        tracing::error!("the changed configuration is refused, the one before it goes on: {error}");
+        for line in rendered.lines().filter(|line| !line.trim().is_empty()) {
+            tracing::error!("{line}");
+        }
+        self.engine.tell(Command::LoadFailed(error.to_string())).await?;
+        Ok(Outcome::Refused { summary: error.to_string(), rendered, problems })
     }
-}
 
-/// Watches the folders in which a change of the file would show.
-#[derive(Debug)]
-struct Watch {
-    watcher: Option<RecommendedWatcher>,
-    events: mpsc::Receiver<()>,
-    folders: HashSet<PathBuf>,
-}
-
-impl Watch {
-    fn start(path: &Path) -> Self {
-        let (sender, events) = mpsc::channel(1);
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            let read_only = event.as_ref().is_ok_and(|event| event.kind.is_access());
-            if !read_only {
-                // A full queue has a change in it already.
-                let _ = sender.try_send(());
-            }
+    /// Off the runtime's threads: a large file takes its time. A panic on the way is a refusal like any
+    /// other: what runs must not end by a file that can't be read.
+    async fn read(&self) -> Result<Configuration, ConfigurationError> {
+        let (path, env, zones) = (self.path.clone(), self.env.clone(), self.zones());
+        let read = tokio::task::spawn_blocking(move || {
+            drill::panic_in("reading");
+            refuse_pipes(&path)?;
+            configuration::read(&path, &env, &zones)
         });
-        let watcher = match watcher {
-            Ok(watcher) => Some(watcher),
+        match read.await {
+            Ok(result) => result,
             Err(error) => {
-                tracing::warn!(
-                    "files can't be watched ({error}); the configuration is looked at every second"
-                );
-                None
-            }
-        };
-        let mut watch = Self { watcher, events, folders: HashSet::new() };
-        watch.follow(path);
-        watch
-    }
-
-    /// Watches the folder of the file, and of every link on the way to it: an editor renames, a
-    /// deployment swaps links.
-    fn follow(&mut self, path: &Path) {
-        let mut folders = HashSet::new();
-        let mut hop = path.to_owned();
-        // As many links as Linux itself follows.
-        for _ in 0..40 {
-            let parent = match hop.parent() {
-                Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-                Some(_) | None => PathBuf::from("."),
-            };
-            let Ok(target) = std::fs::read_link(&hop) else {
-                folders.insert(parent);
-                break;
-            };
-            hop = parent.join(target);
-            folders.insert(parent);
-        }
-        folders.extend(std::fs::canonicalize(path).ok().and_then(|real| real.parent().map(Path::to_owned)));
-        let Some(watcher) = &mut self.watcher else { return };
-        for gone in self.folders.difference(&folders) {
-            // It may be gone for good, and its watch with it.
-            let _ = watcher.unwatch(gone);
-        }
-        let new: Vec<PathBuf> = folders.difference(&self.folders).cloned().collect();
-        self.folders = folders;
-        for folder in new {
-            if let Err(error) = watcher.watch(&folder, RecursiveMode::NonRecursive) {
-                let named = folder.display();
-                tracing::warn!("{named} can't be watched ({error}); changes need SIGHUP or `warmctl reload`");
-                self.folders.remove(&folder);
+                let why = match error.try_into_panic() {
+                    Ok(payload) => {
+                        format!("a fault of warmd's, to be reported: {}", panics::words(&*payload))
+                    }
+                    Err(error) => error.to_string(),
+                };
+                Err(unusable(&self.path, &format!("reading it failed by {why}")))
             }
         }
     }
 
-    /// Ends once something has changed, and is quiet again.
-    async fn settled(&mut self) {
-        self.changed().await;
-        self.until_quiet().await;
+    /// The calendar's zones, unless their files have changed since: it takes them up within the minute.
+    fn zones(&self) -> Zones {
+        let known = self.zones.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if known.changed() { known.reread() } else { known }
     }
+}
 
-    async fn changed(&mut self) {
-        if self.watcher.is_none() {
-            return tokio::time::sleep(POLL).await;
+/// What is no file may be read once, at the start; then a pipe would wait for ever for whoever writes to it.
+fn refuse_pipes(path: &Path) -> Result<(), ConfigurationError> {
+    match std::fs::metadata(path) {
+        Ok(meta) if !meta.is_file() && !meta.is_dir() => {
+            let message = "this is a pipe, a socket or a device: it can't be read again; put a file there";
+            Err(unusable(path, message))
         }
-        if self.events.recv().await.is_none() {
-            std::future::pending::<()>().await;
-        }
+        Ok(_) | Err(_) => Ok(()),
     }
+}
 
-    async fn until_quiet(&mut self) {
-        if self.watcher.is_none() {
-            return;
-        }
-        // A folder in which something is written all the time must not put it off for ever.
-        let patience = async { while tokio::time::timeout(QUIET, self.events.recv()).await.is_ok() {} };
-        let _ = tokio::time::timeout(QUIET * 3, patience).await;
-    }
+fn unusable(path: &Path, message: &str) -> ConfigurationError {
+    let file = path.display().to_string();
+    ConfigurationError(Problems(vec![Problem::placeless(&file, "", Severity::Error, message)]))
 }

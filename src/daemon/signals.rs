@@ -1,8 +1,15 @@
-//! Signals: SIGTERM and SIGINT stop the daemon, SIGHUP reloads.
+//! Signals: SIGTERM and SIGINT stop the daemon, a second one at once; SIGHUP reloads.
 
+use super::command::Handle;
 use super::reload::Reloader;
+use crate::clock::Stopwatch;
+use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+
+/// A second signal this soon is the first one's echo: a wrapper, such as `timeout`, signals its child and then
+/// its whole group.
+const ECHO: Duration = Duration::from_secs(1);
 
 /// The signals, caught from when this is made.
 #[derive(Debug)]
@@ -10,6 +17,15 @@ pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+}
+
+/// How the daemon is stopped.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Stop {
+    /// Nothing new is begun; what is in flight has its grace.
+    pub(super) asked: CancellationToken,
+    /// The grace is over.
+    pub(super) at_once: CancellationToken,
 }
 
 impl Signals {
@@ -22,22 +38,39 @@ impl Signals {
         })
     }
 
-    /// Passes them on until `stop`, which the first SIGTERM or SIGINT brings about.
-    pub(super) async fn run(mut self, reloader: Reloader, stop: CancellationToken) -> anyhow::Result<()> {
+    /// Passes them on until the daemon was stopped, and its engine has ended.
+    pub(super) async fn run(mut self, reloader: Reloader, engine: Handle, stop: Stop) -> anyhow::Result<()> {
+        let over = async {
+            stop.asked.cancelled().await;
+            engine.ended().await;
+        };
+        tokio::pin!(over);
+        let mut asked: Option<Stopwatch> = None;
         loop {
-            tokio::select! {
-                () = stop.cancelled() => return Ok(()),
-                _ = self.terminate.recv() => tracing::info!("SIGTERM: stopping"),
-                _ = self.interrupt.recv() => tracing::info!("SIGINT: stopping"),
+            let signal = tokio::select! {
+                () = &mut over => return Ok(()),
+                _ = self.terminate.recv() => "SIGTERM",
+                _ = self.interrupt.recv() => "SIGINT",
                 _ = self.hang_up.recv() => {
-                    tracing::info!("SIGHUP: reloading");
-                    if reloader.hang_up().await.is_err() {
-                        return Ok(());
+                    if !stop.asked.is_cancelled() {
+                        tracing::info!("SIGHUP: reloading");
+                        reloader.hang_up();
                     }
                     continue;
                 }
+            };
+            match &asked {
+                None => {
+                    tracing::info!("{signal}: stopping");
+                    stop.asked.cancel();
+                    asked = Some(Stopwatch::start());
+                }
+                Some(asked) if asked.elapsed() < ECHO => {}
+                Some(_) => {
+                    tracing::info!("{signal} again: what is in flight is left to end by itself");
+                    stop.at_once.cancel();
+                }
             }
-            stop.cancel();
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The daemon's tasks: each is named, owned here, and joined. When one ends before its time, the
 //! daemon says which, and ends with an error for its service manager to restart it.
 
+use super::panics;
+use crate::drill;
 use std::collections::HashMap;
 use std::future::Future;
 use std::time::Duration;
-use tokio::task::{Id, JoinSet};
+use tokio::task::{Id, JoinError, JoinSet};
 
 /// A set of named tasks.
 #[derive(Debug, Default)]
@@ -19,7 +21,7 @@ impl Tasks {
     where
         F: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        let handle = self.set.spawn(task);
+        let handle = self.set.spawn(drill::panic_amid(name, task));
         self.names.insert(handle.id(), name);
     }
 
@@ -27,17 +29,20 @@ impl Tasks {
     pub(super) async fn next_ended(&mut self) -> Option<(&'static str, anyhow::Result<()>)> {
         let (id, result) = match self.set.join_next_with_id().await? {
             Ok((id, result)) => (id, result),
-            Err(error) => (error.id(), Err(anyhow::anyhow!("it panicked: {error}"))),
+            Err(error) => (error.id(), Err(died(error))),
         };
         Some((self.names.remove(&id).unwrap_or("unnamed"), result))
     }
 
-    /// Waits for all to end, for at most `grace`; says which did not, and ends them.
-    pub(super) async fn join_all(mut self, grace: Duration) {
+    /// Waits for all to end, for at most `grace`; says which did not, and ends them. The first error
+    /// that one ended with is the answer.
+    pub(super) async fn join_all(mut self, grace: Duration) -> anyhow::Result<()> {
+        let mut first = Ok(());
         let all = async {
             while let Some((name, result)) = self.next_ended().await {
                 if let Err(error) = result {
                     tracing::error!("the task `{name}` failed while stopping: {error:#}");
+                    first = std::mem::replace(&mut first, Ok(())).and(Err(error));
                 }
             }
         };
@@ -47,5 +52,13 @@ impl Tasks {
             }
             self.set.shutdown().await;
         }
+        first
+    }
+}
+
+fn died(error: JoinError) -> anyhow::Error {
+    match error.try_into_panic() {
+        Ok(payload) => anyhow::anyhow!("it panicked: {}", panics::words(&*payload)),
+        Err(error) => anyhow::Error::new(error),
     }
 }

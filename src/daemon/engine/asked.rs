@@ -1,18 +1,22 @@
 //! What others ask of the engine, carried out.
 
 use super::Engine;
-use super::slot::Slot;
+use super::slot::{Asked, Slot, Waiters};
 use crate::clock;
 use crate::config::nearest::nearest;
-use crate::config::value::ModelName;
+use crate::config::value::{ModelName, format_duration};
 use crate::daemon::command::{Command, Refusal};
-use crate::heartbeat::Heartbeat;
-use crate::journal::{Entry, What};
-use crate::state::delta;
+use crate::heartbeat::{Heartbeat, Outcome};
+use crate::journal::{Entry, State, What};
+use crate::state::{delta, digest};
 use crate::status::assemble::{LiveModel, LiveStatus};
 use chrono::{DateTime, Utc};
 use std::time::Duration;
 use tokio::sync::oneshot;
+
+/// Whoever asks for a heartbeat by hand waits this long for the account's pace: a limit is one of
+/// creates a minute.
+const ASKED_PATIENCE: Duration = Duration::from_mins(1);
 
 impl Engine {
     /// Carries out a command, and answers it.
@@ -45,12 +49,12 @@ impl Engine {
                 model: slot.model.clone(),
                 known: slot.known.clone(),
                 state: (state, since, reason),
-                next_at: slot.plan.due,
+                next_at: slot.plan.due.or_else(|| self.looks_at(slot, state, now)),
                 facts: slot.provider.as_ref().map(|provider| provider.facts()).unwrap_or_default(),
             }
         };
         let mut notes = self.running.warnings.clone();
-        notes.extend(self.store.health().warning());
+        notes.extend(self.store.health().notes());
         if self.running.config.daemon != self.settings {
             notes.push("[daemon] was changed since warmd started: restart it for that".to_owned());
         }
@@ -66,6 +70,13 @@ impl Engine {
         }
     }
 
+    /// When a model whose account is blocked is asked for again, itself or by another one that looks.
+    fn looks_at(&self, slot: &Slot, state: State, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let account = self.accounts.get(slot.account.as_ref()?).filter(|_| state == State::Blocked)?;
+        let wait = account.looks_at()?.saturating_duration_since(clock::instant());
+        Some(now + delta(wait))
+    }
+
     fn beat(&mut self, name: &str, now: DateTime<Utc>, reply: oneshot::Sender<Result<Heartbeat, Refusal>>) {
         let name = match self.find(name) {
             Ok(name) => name,
@@ -77,14 +88,48 @@ impl Engine {
             let refusal = Refusal::Unequipped { name: name.as_str().to_owned(), reason };
             return drop(reply.send(Err(refusal)));
         }
-        if slot.flight.is_none() {
-            self.send(&name, now, now);
-        }
-        let Some(slot) = self.slots.get_mut(&name) else { return };
         if let Some(flight) = &mut slot.flight {
-            flight.waiters.push(reply);
+            flight.waiters.join(reply);
+        } else {
+            let until = clock::instant() + ASKED_PATIENCE;
+            let anew = || Asked { at: now, until, waiters: Waiters::of(name.clone()) };
+            slot.asked.get_or_insert_with(anew).waiters.join(reply);
         }
         self.look_at(&name);
+    }
+
+    /// One that was asked for goes as soon as the account's pace lets it; not at all where that is
+    /// too late for somebody who waits. Tells when to look at it again.
+    pub(super) fn deal_with_asked(&mut self, name: &ModelName, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let slot = self.slots.get_mut(name)?;
+        let until = slot.asked.as_ref()?.until;
+        if slot.provider.is_none() {
+            // Its token went with a reload.
+            slot.asked = None;
+            return None;
+        }
+        let instant = clock::instant();
+        let account = slot.account.as_ref().and_then(|token| self.accounts.get(token));
+        let ready = account.map_or(instant, |account| account.pace.ready_at(instant));
+        if ready <= instant {
+            self.send(name, now, now);
+            return None;
+        }
+        let ready_at = now + delta(ready - instant);
+        if ready <= until {
+            return Some(ready_at);
+        }
+        let asked = slot.asked.take()?;
+        let why = format!(
+            "not sent: the account's limit allows its next create in {}",
+            format_duration(Duration::from_secs((ready - instant).as_secs() + 1))
+        );
+        let entry = digest::not_sent(&slot.model, Outcome::RateLimited, asked.at, now, &why);
+        if let What::Heartbeat { heartbeat, .. } = &entry.what {
+            asked.waiters.tell(heartbeat);
+        }
+        self.record(entry);
+        None
     }
 
     fn pause(

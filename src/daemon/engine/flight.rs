@@ -1,13 +1,18 @@
 //! Heartbeats in flight: sending them, and taking in what they bring back.
 
 use super::Engine;
-use super::slot::Flight;
-use crate::clock;
+use super::slot::{Flight, Waiters};
+use crate::clock::{self, Stopwatch};
 use crate::config::value::{ModelName, Token};
-use crate::heartbeat::{Heartbeat, Observation, Order, Outcome, Phase};
+use crate::daemon::panics;
+use crate::drill;
+use crate::heartbeat::{Answer, Heartbeat, Limits, Observation, Order, Outcome, Phase, Signs};
 use crate::journal::What;
-use crate::state::{InFlight, digest};
+use crate::provider::Provider;
+use crate::state::{InFlight, delta, digest};
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
+use std::panic::AssertUnwindSafe;
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError};
 
@@ -36,17 +41,19 @@ impl Engine {
             cold_after: slot.known.cold_after(&slot.model),
             known_setups: slot.known.setups.iter().copied().collect(),
         };
+        let waiters = slot.asked.take().map(|asked| asked.waiters);
+        let waiters = waiters.unwrap_or_else(|| Waiters::of(name.clone()));
         self.flown += 1;
         let (flight, model, account) = (self.flown, name.clone(), slot.account.clone());
         let (phase_sender, phase) = watch::channel(Phase::Sent);
         let handle = self.flights.spawn(async move {
-            let seen = provider.beat(&order, &phase_sender).await;
+            let seen = observe(&provider, &order, &phase_sender).await;
             Landed { model, flight, order, due_at: due, seen }
         });
         self.aboard.insert(handle.id(), (name.clone(), flight));
         let sent = InFlight { due_at: due, sent_at: now, phase: Phase::Sent };
-        let (model, waiters) = (name.clone(), Vec::new());
-        slot.flight = Some(Flight { number: flight, model, account, handle, phase, sent, waiters });
+        let sent_at = clock::instant();
+        slot.flight = Some(Flight { number: flight, account, handle, phase, sent, sent_at, waiters });
     }
 
     /// Takes in a heartbeat that has come back.
@@ -56,11 +63,9 @@ impl Engine {
                 self.aboard.remove(&id);
                 landed
             }
+            // It was given up.
             Err(error) => {
                 let Some((model, flight)) = self.aboard.remove(&error.id()) else { return };
-                if error.is_panic() {
-                    tracing::error!("{}: a heartbeat panicked: {error}", model.as_str());
-                }
                 if let Some(slot) = self.slots.get_mut(&model)
                     && slot.flight.as_ref().is_some_and(|now| now.number == flight)
                 {
@@ -79,7 +84,7 @@ impl Engine {
         };
         self.record_all(entries);
         if let Some(account) = &flight.account {
-            self.tell_account(account, &heartbeat, &landed.seen);
+            self.tell_account(account, &heartbeat, &flight, &landed);
         }
         if re_equipped && heartbeat.rejection.is_some() {
             // Another token was refused than the one that it has by now.
@@ -90,13 +95,34 @@ impl Engine {
     }
 
     /// Lets the account know what one of its heartbeats met.
-    fn tell_account(&mut self, token: &Token, heartbeat: &Heartbeat, seen: &Observation) {
+    fn tell_account(&mut self, token: &Token, heartbeat: &Heartbeat, flight: &Flight, landed: &Landed) {
         let instant = clock::instant();
         let Some(account) = self.accounts.get_mut(token) else { return };
         let refused = heartbeat.outcome == Outcome::RateLimited;
-        account.pace.told(&seen.limits, refused, instant);
-        account.landed(heartbeat, instant);
+        account.pace.told(&landed.seen.limits, refused, instant);
+        account.landed(&landed.model, heartbeat, flight.sent_at, instant);
         // Whoever is free again is wanted at once.
         self.apply_holds();
     }
+}
+
+/// Sends it, and sees it to its end. A panic on the way is this heartbeat's failure, and no other's: what
+/// a provider shares with others is whole again once its locks are taken over.
+async fn observe(provider: &Provider, order: &Order, phase: &watch::Sender<Phase>) -> Observation {
+    let (sent_at, sent) = (clock::now(), Stopwatch::start());
+    let beat = async {
+        drill::panic_in(order.model.name.as_str());
+        provider.beat(order, phase).await
+    };
+    AssertUnwindSafe(beat).catch_unwind().await.unwrap_or_else(|panic| {
+        let why = format!("a fault of warmd's, to be reported: it panicked: {}", panics::words(&*panic));
+        Observation {
+            sent_at,
+            done_at: sent_at + delta(sent.elapsed()),
+            total: sent.elapsed(),
+            answer: Answer::Unreachable(why),
+            signs: Signs::default(),
+            limits: Limits::default(),
+        }
+    })
 }

@@ -134,6 +134,7 @@ impl Engine {
         let re_aimed = old.target != model.target;
         if re_aimed {
             slot.flight = None;
+            slot.asked = None;
         }
         let was_held = !old.enabled || !slot.plan.active;
         if old.interval != model.interval {
@@ -209,18 +210,18 @@ impl Engine {
     /// looks again, not one of each model.
     fn restore_blocks(&mut self) {
         let instant = clock::instant();
-        let mut errors = HashMap::new();
+        let mut blocks = HashMap::new();
         for slot in self.slots.values() {
             if let (Some(token), Some(block)) = (&slot.account, &slot.known.block)
                 && matches!(block.rejection, Rejection::Token | Rejection::Credit)
                 && !self.answered_since(token, block.at)
             {
-                errors.insert(token.clone(), block.error.clone());
+                blocks.insert(token.clone(), block.clone());
             }
         }
-        for (token, error) in errors {
+        for (token, block) in blocks {
             if let Some(account) = self.accounts.get_mut(&token) {
-                account.block(error, instant);
+                account.block(block.rejection, block.error, instant, instant);
             }
         }
     }

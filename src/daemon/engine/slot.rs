@@ -5,7 +5,7 @@ use super::ModelName;
 use crate::clock;
 use crate::config::Model;
 use crate::config::value::Token;
-use crate::heartbeat::{Heartbeat, Phase};
+use crate::heartbeat::{Heartbeat, Phase, Rejection};
 use crate::journal::State;
 use crate::provider::Provider;
 use crate::schedule::{self, Cursor, Plan};
@@ -13,7 +13,7 @@ use crate::state::standing::standing;
 use crate::state::{Held, InFlight, Known, Live};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio_util::time::{DelayQueue, delay_queue};
@@ -21,7 +21,6 @@ use tokio_util::time::{DelayQueue, delay_queue};
 use super::super::command::Refusal;
 
 /// One model in the engine.
-#[derive(Debug)]
 pub(super) struct Slot {
     pub(super) model: Arc<Model>,
     /// The account whose creates its heartbeats are; none for Cog.
@@ -31,29 +30,57 @@ pub(super) struct Slot {
     pub(super) known: Known,
     pub(super) held: Option<Held>,
     pub(super) flight: Option<Flight>,
+    /// One that was asked for, and waits for the account's pace.
+    pub(super) asked: Option<Asked>,
     pub(super) cursor: Cursor,
     pub(super) plan: Plan,
     pub(super) timer: Option<delay_queue::Key>,
 }
 
 /// A heartbeat in flight, and who waits for it.
-#[derive(Debug)]
 pub(super) struct Flight {
     pub(super) number: u64,
-    pub(super) model: ModelName,
     /// The account it was sent from: a reload may have given the model another since.
     pub(super) account: Option<Token>,
     pub(super) handle: AbortHandle,
     pub(super) phase: watch::Receiver<Phase>,
     pub(super) sent: InFlight,
-    pub(super) waiters: Vec<oneshot::Sender<Result<Heartbeat, Refusal>>>,
+    pub(super) sent_at: Instant,
+    pub(super) waiters: Waiters,
+}
+
+/// A heartbeat that was asked for by hand.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) at: DateTime<Utc>,
+    /// Later than this it is not sent.
+    pub(super) until: Instant,
+    pub(super) waiters: Waiters,
+}
+
+/// Those who wait for a heartbeat of a model.
+#[derive(Debug)]
+pub(super) struct Waiters {
+    model: ModelName,
+    replies: Vec<oneshot::Sender<Result<Heartbeat, Refusal>>>,
 }
 
 impl Slot {
     pub(super) fn new(model: Arc<Model>, account: Option<Token>, known: Known) -> Self {
         let cursor = Cursor { dealt: clock::now(), wanted: None };
         let plan = Plan { active: false, due: None, look_again_at: None };
-        Self { model, account, provider: None, known, held: None, flight: None, cursor, plan, timer: None }
+        Self {
+            model,
+            account,
+            provider: None,
+            known,
+            held: None,
+            flight: None,
+            asked: None,
+            cursor,
+            plan,
+            timer: None,
+        }
     }
 
     /// Plans anew. A heartbeat wanted at once is not wanted any more outside of what is active.
@@ -78,7 +105,13 @@ impl Slot {
     pub(super) fn demand(&self, now: DateTime<Utc>) -> Demand {
         let wants = self.model.enabled && self.plan.active && !self.known.paused(now);
         let per_minute = 60.0 / self.model.interval.as_secs_f64();
-        Demand { model: self.model.name.clone(), per_minute: wants.then_some(per_minute) }
+        let rejection = self.known.block.as_ref().map(|block| block.rejection);
+        let rejected = matches!(rejection, Some(Rejection::Model | Rejection::Input));
+        Demand {
+            model: self.model.name.clone(),
+            per_minute: wants.then_some(per_minute),
+            looks_badly: rejected || self.flight.is_some(),
+        }
     }
 
     pub(super) fn arm(&mut self, timers: &mut DelayQueue<ModelName>, wait: Duration) {
@@ -95,23 +128,44 @@ impl Slot {
     }
 }
 
-impl Flight {
-    /// It has landed: tells whoever waits for it.
-    pub(super) fn land(mut self, heartbeat: &Heartbeat) {
-        for waiter in self.waiters.drain(..) {
+impl Waiters {
+    pub(super) const fn of(model: ModelName) -> Self {
+        Self { model, replies: Vec::new() }
+    }
+
+    pub(super) fn join(&mut self, reply: oneshot::Sender<Result<Heartbeat, Refusal>>) {
+        self.replies.push(reply);
+    }
+
+    /// It has come back, or was not sent at all.
+    pub(super) fn tell(mut self, heartbeat: &Heartbeat) {
+        for reply in self.replies.drain(..) {
             // Whoever asked may have gone away meanwhile.
-            let _ = waiter.send(Ok(heartbeat.clone()));
+            let _ = reply.send(Ok(heartbeat.clone()));
         }
     }
 }
 
+impl Drop for Waiters {
+    /// It is given up: its entry was removed or re-aimed, or the daemon stops.
+    fn drop(&mut self) {
+        for reply in self.replies.drain(..) {
+            let _ = reply.send(Err(Refusal::GivenUp(self.model.as_str().to_owned())));
+        }
+    }
+}
+
+impl Flight {
+    /// It has landed: tells whoever waits for it.
+    pub(super) fn land(mut self, heartbeat: &Heartbeat) {
+        let nobody = Waiters::of(self.waiters.model.clone());
+        std::mem::replace(&mut self.waiters, nobody).tell(heartbeat);
+    }
+}
+
 impl Drop for Flight {
-    /// One that is given up is ended, and whoever waits for it hears so: its entry was removed or
-    /// re-aimed, or the daemon stops. One that has landed has nothing left to end.
+    /// One that is given up is ended. One that has landed has nothing left to end.
     fn drop(&mut self) {
         self.handle.abort();
-        for waiter in self.waiters.drain(..) {
-            let _ = waiter.send(Err(Refusal::GivenUp(self.model.as_str().to_owned())));
-        }
     }
 }

@@ -1,0 +1,151 @@
+//! One connection: where it stands, and for how long its peer has kept it there.
+
+use super::stream::Stream;
+use crate::clock;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
+
+/// Where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Nothing of a request has come.
+    Idle,
+    /// A request has begun to come.
+    Receiving,
+    /// It is being answered; that takes as long as it takes.
+    Answering,
+    /// The answer goes out.
+    Sending,
+}
+
+/// A connection, as its stream, its requests and the listener know it.
+#[derive(Debug)]
+pub(super) struct Connection {
+    standing: Mutex<Standing>,
+    /// Ends it.
+    pub(super) cut: CancellationToken,
+}
+
+#[derive(Debug)]
+struct Standing {
+    phase: Phase,
+    since: Instant,
+    #[expect(dead_code, reason = "held until the answer is sent: its part of the room that there is")]
+    weight: Option<OwnedSemaphorePermit>,
+}
+
+impl Connection {
+    pub(super) fn new() -> Arc<Self> {
+        let standing = Standing { phase: Phase::Idle, since: clock::instant(), weight: None };
+        Arc::new(Self { standing: Mutex::new(standing), cut: CancellationToken::new() })
+    }
+
+    /// A whole request has come.
+    pub(super) fn answers(&self) {
+        self.enter(Phase::Answering, None);
+    }
+
+    /// It is answered.
+    pub(super) fn sends(&self, weight: Option<OwnedSemaphorePermit>) {
+        self.enter(Phase::Sending, weight);
+    }
+
+    /// Where its peer has kept it, and for how long; none while it is being answered.
+    pub(super) fn kept(&self, now: Instant) -> Option<(Phase, Duration)> {
+        let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = now.saturating_duration_since(standing.since);
+        (standing.phase != Phase::Answering).then_some((standing.phase, kept))
+    }
+
+    /// Bytes have come.
+    fn has_read(&self) {
+        if self.phase() == Phase::Idle {
+            self.enter(Phase::Receiving, None);
+        }
+    }
+
+    /// All that was to be written has been.
+    fn has_flushed(&self) {
+        if self.phase() == Phase::Sending {
+            self.enter(Phase::Idle, None);
+        }
+    }
+
+    fn phase(&self) -> Phase {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner).phase
+    }
+
+    fn enter(&self, phase: Phase, weight: Option<OwnedSemaphorePermit>) {
+        let standing = Standing { phase, since: clock::instant(), weight };
+        *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = standing;
+    }
+}
+
+/// A stream that tells its connection what goes over it.
+#[derive(Debug)]
+pub(super) struct Watched<S: Stream> {
+    pub(super) stream: S,
+    pub(super) connection: Arc<Connection>,
+}
+
+impl<S: Stream> Drop for Watched<S> {
+    fn drop(&mut self) {
+        if self.connection.cut.is_cancelled() {
+            self.stream.give_up();
+        }
+    }
+}
+
+impl<S: Stream> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.connection.has_read();
+        }
+        read
+    }
+}
+
+impl<S: Stream> AsyncWrite for Watched<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        if matches!(flushed, Poll::Ready(Ok(()))) {
+            self.connection.has_flushed();
+        }
+        flushed
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[std::io::IoSlice<'_>],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, parts)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}

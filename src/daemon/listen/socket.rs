@@ -1,0 +1,104 @@
+//! The Unix socket: with the right mode from the start, a stale one replaced, a live one respected.
+
+use std::fs::{DirBuilder, File, Metadata, Permissions};
+use std::io::ErrorKind;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+use tokio::net::{UnixListener, UnixStream};
+
+/// Owner and group may command the daemon.
+const MODE: u32 = 0o660;
+
+/// A folder that is made for it can be entered by all, and written to by its owner, whatever the umask.
+const FOLDER_MODE: u32 = 0o755;
+
+/// The longest path that a socket can be bound at, in bytes: `sun_path`, less its final zero.
+const LONGEST: usize = 107;
+
+/// Why there is no socket.
+#[derive(Debug, Error)]
+pub(in crate::daemon) enum SocketError {
+    /// A daemon answers there.
+    #[error("another daemon answers on the socket {}; stop it, or set `socket` in [daemon]", .0.display())]
+    Live(PathBuf),
+    /// Something else than a socket is in its place.
+    #[error("{} is there already, and is not a socket; remove it, or set `socket` in [daemon]", .0.display())]
+    NotASocket(PathBuf),
+    /// The system refused.
+    #[error("can't open the socket {}: {reason}; make its folder one that warmd may write to, or set `socket` in [daemon]", .path.display())]
+    Refused {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        reason: std::io::Error,
+    },
+}
+
+/// The socket's file, told from any other that takes its place.
+#[derive(Debug)]
+pub(in crate::daemon) struct SocketFile {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+impl SocketFile {
+    /// Takes it away, unless it is another daemon's by now.
+    pub(in crate::daemon) fn remove(&self) {
+        if std::fs::symlink_metadata(&self.path).is_ok_and(|meta| identity(&meta) == self.identity) {
+            // One that is left behind is replaced at the next start.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn identity(meta: &Metadata) -> (u64, u64) {
+    (meta.dev(), meta.ino())
+}
+
+/// Opens the socket at `path`.
+pub(in crate::daemon) async fn open(path: &Path) -> Result<(UnixListener, SocketFile), SocketError> {
+    let refused = |reason| SocketError::Refused { path: path.to_owned(), reason };
+    match std::fs::symlink_metadata(path) {
+        Ok(meta) if !meta.file_type().is_socket() => return Err(SocketError::NotASocket(path.to_owned())),
+        Ok(_) => match UnixStream::connect(path).await {
+            Ok(_) => return Err(SocketError::Live(path.to_owned())),
+            // So many wait there to be let in that there is no room for one more.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                return Err(SocketError::Live(path.to_owned()));
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound) => {}
+            Err(error) => return Err(refused(error)),
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(refused(error)),
+    }
+    // Bound in a folder that nobody else can enter, and moved into place once its mode is right.
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder).map_err(refused)?;
+    let private = folder.join(format!(".warmd-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&private);
+    DirBuilder::new().mode(0o700).create(&private).map_err(refused)?;
+    let opened = bind(&private, path).map_err(refused);
+    let _ = std::fs::remove_dir_all(&private);
+    opened
+}
+
+fn bind(private: &Path, path: &Path) -> std::io::Result<(UnixListener, SocketFile)> {
+    // A umask may have left less than is needed.
+    std::fs::set_permissions(private, Permissions::from_mode(0o700))?;
+    let at = private.join("s");
+    let listener = if at.as_os_str().as_bytes().len() <= LONGEST {
+        UnixListener::bind(&at)?
+    } else {
+        // The socket's own path may fit where this one doesn't.
+        let folder = File::open(private)?;
+        UnixListener::bind(format!("/proc/self/fd/{}/s", folder.as_raw_fd()))?
+    };
+    std::fs::set_permissions(&at, Permissions::from_mode(MODE))?;
+    let identity = identity(&std::fs::symlink_metadata(&at)?);
+    std::fs::rename(&at, path)?;
+    Ok((listener, SocketFile { path: path.to_owned(), identity }))
+}
