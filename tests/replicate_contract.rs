@@ -33,9 +33,9 @@ async fn a_synchronous_reply_is_followed_by_the_get_that_brings_the_times() {
     let bench = Bench::new(pinned(), "10m", script).await;
     let (seen, phase) = bench.beat().await;
     assert_eq!((&seen.answer, phase), (&Answer::Succeeded, Phase::Sent));
-    assert_eq!(seen.signs.queue_wait, Some(Duration::from_millis(4250)));
-    assert_eq!(seen.signs.predict, Some(Duration::from_millis(750)));
-    assert!(seen.total < Duration::from_secs(5), "measured here, not by the provider: {:?}", seen.total);
+    assert_eq!(seen.signs.queue_wait, Some(Duration::from_millis(375)));
+    assert_eq!(seen.signs.predict, Some(Duration::from_millis(375)));
+    assert_ne!(seen.total, Duration::from_millis(750), "measured here, not by the provider");
     assert_eq!((seen.limits.creates, seen.limits.remaining), (1, Some(599)));
     assert_eq!(seen.limits.reset_in, Some(Duration::from_secs(1)));
     assert_eq!(bench.fake.calls(), ["GET /models/acme/dog", "POST /predictions", "GET /predictions/p1"]);
@@ -57,8 +57,8 @@ async fn a_boot_beyond_the_wait_is_polled_and_timed_by_the_provider() {
     let bench = Bench::new(pinned(), "10m", script).await;
     let (seen, phase) = bench.beat().await;
     assert_eq!((seen.answer, phase), (Answer::Succeeded, Phase::Booting));
-    assert_eq!(seen.total, Duration::from_secs(5));
-    assert_eq!(seen.signs.queue_wait, Some(Duration::from_millis(4250)));
+    assert_eq!(seen.total, Duration::from_millis(750));
+    assert_eq!(seen.signs.queue_wait, Some(Duration::from_millis(375)));
 }
 
 #[tokio::test]

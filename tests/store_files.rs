@@ -210,15 +210,75 @@ fn directories_and_what_lies_below_files_are_refused() {
     assert!(matches!(error, StoreError::NotOurs { .. }), "{error}");
 }
 
-#[test]
-fn a_damaged_database_is_an_error() {
+/// What is left of a state file, and what there should be of it once it was set aside.
+fn spoiled(how: impl Fn(&mut Vec<u8>)) -> Folder {
     let folder = Folder::new();
     drop(open(&folder.path()).unwrap());
     let mut bytes = fs::read(folder.path()).unwrap();
-    bytes[100..].fill(0x5a);
+    how(&mut bytes);
     fs::write(folder.path(), bytes).unwrap();
-    let error = refused(&folder.path());
-    assert!(matches!(error, StoreError::Damaged { .. }) && error.is_misconfiguration(), "{error}");
+    folder
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_set_aside_and_a_new_one_begun() {
+    let spoils: [fn(&mut Vec<u8>); 5] = [
+        |bytes| bytes[100..].fill(0x5a),
+        |bytes| bytes.fill(0),
+        |bytes| bytes[..4096].fill(0x5a),
+        |bytes| bytes.truncate(5000),
+        |bytes| bytes.truncate(60),
+    ];
+    for spoil in spoils {
+        let folder = spoiled(spoil);
+        let before = fs::read(folder.path()).unwrap();
+        let (store, recovered) = open(&folder.path()).unwrap();
+        assert!(recovered.tail.is_empty());
+        let notes = store.health().notes();
+        assert!(notes.len() == 1 && notes[0].contains("was damaged"), "{notes:?}");
+        let aside = folder.names().into_iter().find(|name| name.starts_with("warmd.db.damaged-20")).unwrap();
+        assert!(notes[0].contains(&aside) && fs::read(folder.0.path().join(aside)).unwrap() == before);
+        store.append(aimed(1));
+        store.flush().await.unwrap();
+        drop(store);
+        assert_eq!(open(&folder.path()).unwrap().1.tail, [aimed(1)]);
+    }
+}
+
+#[test]
+fn damaged_files_are_never_set_aside_over_each_other_and_not_without_end() {
+    let folder = Folder::new();
+    let mut all = Vec::new();
+    for round in 0..8_u8 {
+        drop(open(&folder.path()).unwrap());
+        let mut bytes = fs::read(folder.path()).unwrap();
+        bytes[100..].fill(round);
+        fs::write(folder.path(), bytes).unwrap();
+        drop(open(&folder.path()).unwrap());
+        let aside = folder.names().into_iter().filter(|name| name.contains(".damaged-"));
+        let aside = aside.filter(|name| !name.ends_with("-wal") && !name.ends_with("-shm"));
+        let kept: Vec<u8> = aside.map(|name| fs::read(folder.0.path().join(name)).unwrap()[4096]).collect();
+        all.push(round);
+        assert_eq!(kept, all[all.len().saturating_sub(5)..], "the five latest, in the order of their names");
+    }
+}
+
+#[test]
+fn an_emptied_file_is_a_new_one_and_told() {
+    let folder = spoiled(Vec::clear);
+    let (store, _) = open(&folder.path()).unwrap();
+    assert!(store.health().notes()[0].contains("was found empty"), "{:?}", store.health());
+    assert_eq!(folder.names(), ["warmd.db", "warmd.db-shm", "warmd.db-wal", "warmd.db.lock"]);
+}
+
+#[test]
+fn a_lock_of_another_program_makes_no_file_ours() {
+    let folder = Folder::new();
+    fs::write(folder.path(), "notes\n".repeat(500)).unwrap();
+    for said in ["", "4711\n"] {
+        fs::write(folder.path().with_file_name("warmd.db.lock"), said).unwrap();
+        assert!(matches!(refused_untouched(&folder), StoreError::NotOurs { .. }));
+    }
 }
 
 #[tokio::test]
@@ -250,10 +310,10 @@ async fn entries_wait_while_the_file_cant_be_written_and_are_kept() {
     store.append(aimed(2));
     let health = store.health();
     assert_eq!((health.pending, health.dropped), (2, 0));
-    assert!(health.warning().unwrap().contains("2 entries wait in memory"), "{health:?}");
+    assert!(health.notes()[0].contains("2 entries wait in memory"), "{health:?}");
     assert!(health.failing_since.is_some());
     // Questions are still answered.
-    assert!(store.summaries(at(0), at(60)).await.unwrap().models.is_empty());
+    assert_eq!(store.summaries(at(0), at(60)).await.unwrap().models.len(), 0);
     other.execute("DELETE FROM journal", []).unwrap();
     store.flush().await.unwrap();
     assert_eq!(store.health(), warmd::store::Health::default());

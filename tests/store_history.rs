@@ -419,3 +419,45 @@ async fn percentiles_are_within_one_percent_of_the_raw_times_after_folding() {
     assert_eq!((told.count, told.min, told.max), (3000, exact(1).min(0.3), exact(100)));
     assert!(Distribution::default().percentiles().is_none());
 }
+
+#[tokio::test]
+async fn what_was_spent_ahead_is_taken_back_and_what_was_sent_is_not() {
+    let ahead = |seconds: i64| now() + TimeDelta::seconds(seconds);
+    // By a clock three hours ahead: up to there unknown, then warm for ten seconds.
+    let three = 3 * 3600;
+    let entries = [
+        spent("model-1", ago(20), ago(5), Spent::Warm),
+        spent("model-1", ago(5), ahead(three), Spent::Unknown),
+        heartbeat("model-1", ahead(three + 10), Outcome::Warm, 300),
+        spent("model-1", ahead(three), ahead(three + 10), Spent::Warm),
+    ];
+    let right = [
+        spent("model-1", ago(20), ago(5), Spent::Warm),
+        spent("model-1", ago(5), now(), Spent::Unknown),
+        heartbeat("model-1", ahead(three + 10), Outcome::Warm, 300),
+    ];
+    let open = Open::new(90 * DAY);
+    open.store.append_all(entries.clone());
+    open.store.set_back(now()).await.unwrap();
+    let told = open.store.summaries(ago(3600), now()).await.unwrap();
+    assert_eq!(told.models, expected(&right, told.since));
+    let open = open.restart();
+    let told = open.store.summaries(ago(3600), now()).await.unwrap();
+    assert_eq!(told.models, expected(&right, told.since), "after a restart");
+    // Told again when it has come, it is there once.
+    open.store.append(spent("model-1", now(), ahead(60), Spent::Warm));
+    let told = open.store.summaries(ago(3600), ahead(60)).await.unwrap();
+    assert_eq!(told.models[&model("model-1")].spent.open(), Duration::from_secs(80));
+
+    // Where all of it has left the journal by that clock: of the hour that is now, no more than has passed.
+    let open = Open::new(90 * DAY);
+    open.store.append_all(entries);
+    open.checkpoint(&["model-1"]).await;
+    assert!(open.store.fold(ahead(3 * three)).await.unwrap().folded > 0);
+    open.store.set_back(now()).await.unwrap();
+    let told = open.store.summaries(ago(3600), now()).await.unwrap();
+    let told = &told.models[&model("model-1")];
+    assert_eq!((told.count(Outcome::Warm), told.spent.warm), (1, Duration::from_secs(15)));
+    let passed = (now() - time("2026-11-20T19:00:00Z")).to_std().unwrap();
+    assert!(told.spent.open() <= passed, "{:?} of {passed:?}", told.spent);
+}

@@ -72,8 +72,9 @@ fn it_comes_back_from_anything_but_a_bad_configuration() {
 }
 
 #[test]
-fn a_reload_checks_before_it_signals() {
-    assert_eq!(values("ExecReload"), ["/usr/bin/warmctl check ${WARMD_CONFIG}", "/bin/kill -HUP $MAINPID"]);
+fn a_reload_waits_and_fails_with_a_bad_file() {
+    // A signal tells neither when it is heeded nor how; and a minimal Debian has no /bin/kill.
+    assert_eq!(values("ExecReload"), ["/usr/bin/warmctl reload"]);
 }
 
 #[test]

@@ -5,9 +5,14 @@
 mod account;
 mod bad_input;
 mod cog;
+mod cogs;
+mod faults;
 mod lifecycle;
 #[path = "../real_cog/mod.rs"]
 mod real_cog;
 mod reload;
 mod sandboxed;
+mod small_disk;
+mod soak;
 mod support;
+mod wall;

@@ -1,64 +1,8 @@
 //! Editing `warm.toml` while the daemon runs.
 
+use crate::cogs::Cogs;
 use crate::support::{Home, PATIENCE, text, wait_until};
-use axum::Router;
-use axum::http::StatusCode;
-use axum::routing::{get, post};
-use chrono::{DateTime, Utc};
-use serde_json::json;
-use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
-
-/// Who was asked to predict, and when.
-type Asked = Arc<Mutex<Vec<(String, DateTime<Utc>)>>>;
-
-/// Cog servers that are always ready, and note when each was asked to predict.
-struct Cogs {
-    _runtime: Runtime,
-    address: String,
-    asked: Asked,
-}
-
-impl Cogs {
-    fn start() -> Self {
-        let runtime = Runtime::new().unwrap();
-        let asked = Asked::default();
-        let noted = asked.clone();
-        let ready = json!({"status": "READY", "setup": {
-            "started_at": "2026-11-20T08:00:00.000000+00:00",
-            "completed_at": "2026-11-20T08:00:03.000000+00:00",
-            "status": "succeeded", "logs": ""}});
-        let predict = move |axum::extract::Path(server): axum::extract::Path<String>| {
-            noted.lock().unwrap().push((server, warmd::clock::now()));
-            async {
-                axum::Json(json!({"status": "succeeded", "output": "hi", "metrics": {"predict_time": 0.01}}))
-            }
-        };
-        let routes = Router::new()
-            .route("/{server}/health-check", get(move || async move { axum::Json(ready) }))
-            .route("/{server}/openapi.json", get(|| async { StatusCode::NOT_FOUND }))
-            .route("/{server}/predictions", post(predict));
-        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        runtime.spawn(async move { axum::serve(listener, routes).await });
-        Self { _runtime: runtime, address, asked }
-    }
-
-    fn model(&self, name: &str, more: &str) -> String {
-        format!(
-            "[models.{name}]\ncog = \"http://{}/{name}\"\ninput = {{ prompt = \"hi\" }}\n{more}\n\n",
-            self.address
-        )
-    }
-
-    fn asked(&self, name: &str) -> Vec<DateTime<Utc>> {
-        let asked = self.asked.lock().unwrap();
-        asked.iter().filter(|(server, _)| server == name).map(|(_, at)| *at).collect()
-    }
-}
 
 /// A window that is open now, and one that isn't, whatever the time of day.
 fn windows() -> (String, String) {

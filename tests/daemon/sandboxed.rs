@@ -8,7 +8,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use warmd::sandbox::{Conduct, ModelSettings, Sandbox, Settings, Spread, Truth};
+use warmd::sandbox::{AccountSettings, Conduct, ModelSettings, Sandbox, Settings, Spread, Truth};
 
 /// A sandbox and the threads it runs on.
 pub(crate) struct Replicate {
@@ -17,7 +17,7 @@ pub(crate) struct Replicate {
 }
 
 impl Replicate {
-    fn start(settings: Settings) -> Self {
+    pub(crate) fn start(settings: Settings) -> Self {
         let runtime = Runtime::new().unwrap();
         let sandbox = runtime.block_on(async {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
@@ -28,15 +28,20 @@ impl Replicate {
 
     /// `count` models that all behave so, asked for by their name alone.
     pub(crate) fn of_models(count: usize, conduct: &Conduct) -> Self {
+        Self::of_account(count, conduct, Vec::new())
+    }
+
+    /// The same, for these accounts alone.
+    pub(crate) fn of_account(count: usize, conduct: &Conduct, accounts: Vec<AccountSettings>) -> Self {
         let models = (0..count).map(|number| ModelSettings::new("acme", &name(number), conduct.clone()));
-        Self::start(Settings { models: models.collect(), ..Settings::default() })
+        Self::start(Settings { models: models.collect(), accounts, ..Settings::default() })
     }
 
     pub(crate) fn sandbox(&self) -> &Sandbox {
         self.sandbox.as_ref().unwrap()
     }
 
-    fn truth(&self) -> Truth {
+    pub(crate) fn truth(&self) -> Truth {
         self.sandbox().truth()
     }
 

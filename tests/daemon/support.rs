@@ -1,9 +1,12 @@
 //! A daemon of the test's own: its folder, its process, and `warmctl` to talk to it.
+//!
+//! Every daemon has the token [`TOKEN`], and wherever it could have left it, it is looked for: in what it
+//! logged, in its command line, in each answer to `warmctl`, and in every file of its folder.
 
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -14,9 +17,14 @@ use warmd::clock::Stopwatch;
 /// How long anything may take that happens at once: the machine may be very busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The token of every daemon here; a file that holds it on purpose has a name that begins with `token`.
+pub(crate) const TOKEN: &str = "r8_test_token_of_no_account";
+
 /// A folder with a `warm.toml`, a state and a socket of its own.
 pub(crate) struct Home {
     folder: TempDir,
+    /// `RUST_LOG`; none where `-v` is enough.
+    filter: Option<&'static str>,
 }
 
 /// A running `warmd`, ended with the test.
@@ -29,8 +37,15 @@ pub(crate) struct Warmd {
 impl Home {
     /// One whose file has these models, and a `[daemon]` that keeps to the folder.
     pub(crate) fn new(models: &str) -> Self {
-        let home = Self { folder: tempfile::tempdir().unwrap() };
+        let home = Self { folder: tempfile::tempdir().unwrap(), filter: None };
         home.write(models);
+        home
+    }
+
+    /// As [`Self::new`], everything logged that there is, the libraries' too: for the tests of faults.
+    pub(crate) fn at_trace(models: &str) -> Self {
+        let mut home = Self::new(models);
+        home.filter = Some("trace");
         home
     }
 
@@ -81,9 +96,25 @@ impl Home {
 
     /// `warmd` on this home's file, logging JSON with a line a heartbeat.
     pub(crate) fn warmd(&self) -> Command {
+        self.warmd_on(&self.config())
+    }
+
+    /// As [`Self::warmd`], on another file.
+    pub(crate) fn warmd_on(&self, config: &Path) -> Command {
         let mut command = self.program(env!("CARGO_BIN_EXE_warmd"));
-        command.args(["--log-format", "json", "-v", "--config"]).arg(self.config());
-        command.env("REPLICATE_API_TOKEN", "r8_test_token_of_no_account");
+        command.args(["--log-format", "json", "-v", "--config"]).arg(config);
+        command.env("REPLICATE_API_TOKEN", TOKEN);
+        if let Some(filter) = self.filter {
+            command.env("RUST_LOG", filter);
+        }
+        command
+    }
+
+    /// `warmd` as another program starts it.
+    pub(crate) fn warmd_by(&self, starter: &str, arguments: &[&str]) -> Command {
+        let (warmd, mut command) = (self.warmd(), self.program(starter));
+        command.args(arguments).arg(warmd.get_program()).args(warmd.get_args());
+        command.envs(warmd.get_envs().filter_map(|(name, value)| Some((name, value?))));
         command
     }
 
@@ -98,7 +129,11 @@ impl Home {
     pub(crate) fn ctl(&self, arguments: &[&str]) -> Output {
         let mut command = self.program(env!("CARGO_BIN_EXE_warmctl"));
         command.arg("--socket").arg(self.path("warmd.sock")).arg("--config").arg(self.config());
-        command.args(arguments).stdin(Stdio::null()).output().unwrap()
+        let output = command.args(arguments).stdin(Stdio::null()).output().unwrap();
+        for said in [&output.stdout, &output.stderr] {
+            assert!(!holds_token(said), "warmctl {arguments:?} tells the token");
+        }
+        output
     }
 
     /// What a verb says as JSON; it must have succeeded.
@@ -148,6 +183,13 @@ impl Warmd {
         self.log.lock().unwrap().clone()
     }
 
+    /// Waits until a line of its log has all of these words.
+    pub(crate) fn tells(&self, words: &[&str]) {
+        wait_until(&format!("the log tells {words:?}"), PATIENCE, || {
+            self.log().iter().any(|line| words.iter().all(|word| line.contains(word)))
+        });
+    }
+
     /// What was logged about one model.
     fn events(&self, model: &str) -> Vec<Value> {
         let events = self.log().into_iter().filter_map(|line| serde_json::from_str::<Value>(&line).ok());
@@ -173,19 +215,36 @@ impl Warmd {
             .collect()
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, signal: &str) {
         let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
 
-    /// Waits for its end.
-    pub(crate) fn wait(mut self) -> ExitStatus {
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits for its end, and until its whole log is read.
+    pub(crate) fn ended(&mut self) -> ExitStatus {
         let mut status = None;
         wait_until("the daemon ends", PATIENCE, || {
             status = self.child.try_wait().unwrap();
             status.is_some()
         });
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
         status.unwrap()
+    }
+
+    /// As [`Self::ended`], where nobody wants its log.
+    pub(crate) fn wait(mut self) -> ExitStatus {
+        self.ended()
     }
 
     /// SIGTERM, and its end.
@@ -201,8 +260,18 @@ impl Warmd {
     }
 }
 
+impl Drop for Home {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let told = told_in(self.folder.path());
+            assert!(told.is_empty(), "the token is in {told:?}");
+        }
+    }
+}
+
 impl Drop for Warmd {
     fn drop(&mut self) {
+        let words = fs::read(format!("/proc/{}/cmdline", self.child.id())).unwrap_or_default();
         let _ = self.child.kill();
         let _ = self.child.wait();
         if let Some(reader) = self.reader.take() {
@@ -212,8 +281,34 @@ impl Drop for Warmd {
             let log = self.log();
             let tail = &log[log.len().saturating_sub(40)..];
             eprintln!("--- the daemon's log:\n{}", tail.join("\n"));
+            return;
+        }
+        assert!(!holds_token(&words), "the token is in the list of processes");
+        for line in self.log() {
+            assert!(!holds_token(line.as_bytes()), "the token is logged: {line}");
         }
     }
+}
+
+fn holds_token(bytes: &[u8]) -> bool {
+    bytes.windows(TOKEN.len()).any(|window| window == TOKEN.as_bytes())
+}
+
+/// The files that hold the token, but for those that are there to hold it.
+pub(crate) fn told_in(folder: &Path) -> Vec<PathBuf> {
+    let mut told = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().map_while(Result::ok) {
+        let (path, kind) = (entry.path(), entry.file_type().unwrap());
+        if kind.is_dir() {
+            told.extend(told_in(&path));
+        } else if kind.is_file()
+            && !entry.file_name().to_string_lossy().starts_with("token")
+            && holds_token(&fs::read(&path).unwrap_or_default())
+        {
+            told.push(path);
+        }
+    }
+    told
 }
 
 /// Waits until `is`; says what it waited for where that never comes.

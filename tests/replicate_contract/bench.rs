@@ -108,12 +108,13 @@ pub(super) fn under_way(status: &str) -> Value {
         "urls": {"get": "http://192.0.2.1/v1/predictions/p1", "cancel": "http://192.0.2.1/steal"}})
 }
 
-/// One that ended: created at 0.5 s, started at 4.75 s, completed at 5.5 s.
+/// One that ended: created at 0.5 s, started at 0.875 s, completed at 1.25 s: times as they may be
+/// where the whole heartbeat takes no time at all.
 pub(super) fn ended(status: &str) -> Value {
     let mut body = under_way(status);
-    body["started_at"] = json!("2026-11-20T08:00:04.750000Z");
-    body["completed_at"] = json!("2026-11-20T08:00:05.500000000Z");
-    body["metrics"] = json!({"predict_time": 0.75, "total_time": 5.0});
+    body["started_at"] = json!("2026-11-20T08:00:00.875000Z");
+    body["completed_at"] = json!("2026-11-20T08:00:01.250000000Z");
+    body["metrics"] = json!({"predict_time": 0.375, "total_time": 0.75});
     body
 }
 

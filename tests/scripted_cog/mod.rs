@@ -1,7 +1,7 @@
 //! A scripted server in a Cog server's place, or in that of a proxy before one.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![allow(unreachable_pub, reason = "seen by the test program it is part of")]
+#![allow(dead_code, unreachable_pub, reason = "shared by several test programs, each of which uses a part")]
 
 use super::cog_model::{Warmer, model};
 use axum::Router;

@@ -1,0 +1,259 @@
+//! A configuration that is moved, cut or replaced under the running daemon.
+
+use super::process::taken;
+use crate::cogs::Cogs;
+use crate::support::{Home, PATIENCE, Warmd, text, wait_until};
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::fs::{self, File, Permissions};
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
+use warmd::clock::Stopwatch;
+
+const EVERY_SECOND: &str = "active = [\"always\"]\ninterval = \"1s\"";
+
+/// `warmd` without root's right to read whatever there is.
+fn unprivileged(home: &Home) -> Command {
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        return home.warmd();
+    }
+    let rights = "-dac_override,-dac_read_search";
+    home.warmd_by("setpriv", &["--bounding-set", rights, "--inh-caps", rights])
+}
+
+fn config_error(home: &Home) -> Value {
+    home.status()["daemon"]["config_error"].clone()
+}
+
+/// How many reloads changed something, and how many were refused.
+fn reloads(warmd: &Warmd) -> (usize, usize) {
+    let log = warmd.log();
+    let told = |what: &str, but: &str| {
+        let told = log.iter().filter(|line| line.contains(what));
+        told.filter(|line| but.is_empty() || !line.contains(but)).count()
+    };
+    (told(" reloaded: ", " reloaded: 0 changes"), told("the changed configuration is refused", ""))
+}
+
+/// Takes away whatever is there.
+fn clear(path: &Path) {
+    if fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir()) {
+        fs::remove_dir(path).unwrap();
+    } else if fs::symlink_metadata(path).is_ok() {
+        fs::remove_file(path).unwrap();
+    }
+}
+
+#[test]
+fn whatever_takes_the_files_place_is_refused_and_what_runs_goes_on() {
+    let cogs = Cogs::start();
+    let home = Home::at_trace(&cogs.model("llama", EVERY_SECOND));
+    let (path, good) = (home.config(), fs::read(home.config()).unwrap());
+    let warmd = Warmd::spawn(unprivileged(&home));
+    wait_until("the daemon answers", PATIENCE, || home.ctl(&["status"]).status.success());
+    let (memory, ..) = taken(&warmd);
+    let half = &good[..good.len() - 12];
+    let whole_but_unreadable = || {
+        fs::write(&path, &good).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o000)).unwrap();
+    };
+    let fifo = || assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let places: [(&str, &str, &dyn Fn()); 9] = [
+        ("nothing", "there is no such file", &|| {}),
+        ("a directory", "this is a directory", &|| fs::create_dir(&path).unwrap()),
+        ("a pipe", "this is a pipe, a socket or a device", &fifo),
+        ("a device without end", "this is a pipe, a socket or a device", &|| {
+            symlink("/dev/zero", &path).unwrap();
+        }),
+        ("2 MB", "larger than 1 MB", &|| fs::write(&path, " ".repeat(2_000_000)).unwrap()),
+        ("an empty file", "no models", &|| fs::write(&path, "").unwrap()),
+        ("half a file", "warm.toml:", &|| fs::write(&path, half).unwrap()),
+        ("bytes", "this is a binary file", &|| fs::write(&path, b"\x7fELF\0\xff").unwrap()),
+        ("an unreadable file", "it may not be read", &whole_but_unreadable),
+    ];
+    for (what, said, put) in places {
+        clear(&path);
+        put();
+        wait_until(what, PATIENCE, || config_error(&home).as_str().is_some_and(|error| error.contains(said)));
+        let asked = cogs.asked("llama").len();
+        let refused = home.ctl(&["reload"]);
+        assert_eq!(refused.status.code(), Some(78), "{what}: {}", text(&refused.stderr));
+        assert!(text(&refused.stderr).contains(said), "{what}: {}", text(&refused.stderr));
+        warmd.tells(&["ERROR", said]);
+        wait_until("heartbeats go on", PATIENCE, || cogs.asked("llama").len() > asked + 1);
+    }
+    let (after, ..) = taken(&warmd);
+    assert!(after < memory + 16_000_000, "memory: {memory} → {after}");
+    assert_eq!(reloads(&warmd).0, 0, "none of them was run");
+    clear(&path);
+    fs::write(&path, &good).unwrap();
+    wait_until("the file is back", PATIENCE, || config_error(&home).is_null());
+    assert!(warmd.stop().success());
+}
+
+/// Saved in steps, as some editors and all copies over a network do: cut to nothing, then written piece by
+/// piece, each of which would be a good file by itself.
+#[test]
+fn a_file_is_taken_up_when_it_is_whole() {
+    let cogs = Cogs::start();
+    let names = ["one", "two", "three", "four", "five", "six"];
+    let models: Vec<String> = names.iter().map(|name| cogs.model(name, EVERY_SECOND)).collect();
+    let home = Home::at_trace(&models.concat());
+    let good = fs::read_to_string(home.config()).unwrap();
+    let warmd = home.start();
+    let save = |text: &str, pieces: usize, pause: u64| {
+        let mut file = File::create(home.config()).unwrap();
+        for piece in text.as_bytes().chunks(text.len().div_ceil(pieces)) {
+            file.write_all(piece).unwrap();
+            std::thread::sleep(Duration::from_millis(pause));
+        }
+    };
+    for round in 0..5 {
+        save(&format!("{good}# saved {round} times\n"), 2, 200);
+        std::thread::sleep(Duration::from_millis(400));
+    }
+    // For longer than any patience with a folder in which somebody writes all the time.
+    let head = good.len() - models.concat().len();
+    let mut file = File::create(home.config()).unwrap();
+    file.write_all(&good.as_bytes()[..head]).unwrap();
+    for model in &models {
+        file.write_all(model.as_bytes()).unwrap();
+        std::thread::sleep(Duration::from_millis(350));
+    }
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(reloads(&warmd), (0, 0), "none was taken up half");
+    // And then it is.
+    save(&good.replace("interval = \"1s\"", "interval = \"2s\""), 2, 200);
+    home.model_when("six", "taken up", |model| model["interval"] == 2.0);
+    wait_until("that is told once", PATIENCE, || reloads(&warmd) == (1, 0));
+    assert!(warmd.stop().success());
+}
+
+/// As Kubernetes swaps a mounted configuration: the file is a link into `..data`, itself a link to a
+/// folder with a date, which is put in place of the one before, and that one removed.
+#[test]
+fn links_that_are_swapped_again_and_again_are_followed() {
+    let cogs = Cogs::start();
+    let home = Home::at_trace(&cogs.model("llama", EVERY_SECOND));
+    let good = fs::read_to_string(home.config()).unwrap();
+    let swap = |round: usize| {
+        let folder = home.path(&format!("..2026_{round}"));
+        fs::create_dir(&folder).unwrap();
+        let text = good.replace("interval = \"1s\"", &format!("interval = \"{round}s\""));
+        fs::write(folder.join("warm.toml"), text).unwrap();
+        symlink(folder.file_name().unwrap(), home.path("..data_tmp")).unwrap();
+        fs::rename(home.path("..data_tmp"), home.path("..data")).unwrap();
+        if round > 1 {
+            fs::remove_dir_all(home.path(&format!("..2026_{}", round - 1))).unwrap();
+        }
+    };
+    fs::remove_file(home.config()).unwrap();
+    swap(1);
+    symlink("..data/warm.toml", home.config()).unwrap();
+    let warmd = home.start();
+    for round in 2..=5 {
+        swap(round);
+        let interval = round as f64;
+        home.model_when("llama", "taken up", |model| model["interval"].as_f64() == Some(interval));
+    }
+    wait_until("once each", PATIENCE, || reloads(&warmd) == (4, 0));
+    assert!(warmd.stop().success());
+}
+
+#[test]
+fn a_folder_that_is_removed_and_made_anew_is_watched_again() {
+    let cogs = Cogs::start();
+    let home = Home::at_trace(&cogs.model("llama", EVERY_SECOND));
+    let good = fs::read_to_string(home.config()).unwrap();
+    let (folder, path) = (home.path("conf"), home.path("conf/warm.toml"));
+    let put = |interval: u64| {
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(&path, good.replace("interval = \"1s\"", &format!("interval = \"{interval}s\""))).unwrap();
+    };
+    put(1);
+    let warmd = Warmd::spawn(home.warmd_on(&path));
+    wait_until("the daemon answers", PATIENCE, || home.ctl(&["status"]).status.success());
+    let mut took = Vec::new();
+    for round in 1..=3 {
+        fs::remove_dir_all(&folder).unwrap();
+        if round == 1 {
+            wait_until("it is missed", PATIENCE, || config_error(&home).is_string());
+        }
+        put(10 * round);
+        let interval = |seconds: u64| {
+            home.model_when("llama", "taken up", |model| model["interval"].as_f64() == Some(seconds as f64));
+        };
+        interval(10 * round);
+        // An edit from then on is seen at once, not by the look that finds the folder.
+        let edited = Stopwatch::start();
+        put(10 * round + 1);
+        interval(10 * round + 1);
+        took.push(edited.elapsed());
+    }
+    println!("measured: from an edit in the new folder to it being run: {took:?}");
+    assert!(took.iter().min() < Some(&Duration::from_secs(3)), "{took:?}");
+    assert!(warmd.stop().success());
+}
+
+fn many(models: usize, more: &str) -> String {
+    let mut text = format!("[defaults]\nactive = [\"always\"]\ninterval = \"1h\"\n{more}\n");
+    for number in 0..models {
+        write!(text, "[models.m{number}]\ncog = \"http://127.0.0.1:1\"\n").unwrap();
+    }
+    text
+}
+
+#[test]
+fn ten_thousand_models_start_reload_and_report() {
+    let home = Home::at_trace(&many(10_000, ""));
+    let timed = |what: &str, act: &dyn Fn() -> Output| {
+        let watch = Stopwatch::start();
+        let output = act();
+        println!("measured: 10,000 models: {what}: {:.1} s", watch.elapsed().as_secs_f64());
+        output
+    };
+    let watch = Stopwatch::start();
+    let warmd = Warmd::spawn(home.warmd());
+    wait_until("the daemon answers", 2 * PATIENCE, || home.ctl(&["status", "m9999"]).status.success());
+    println!("measured: 10,000 models: until it answers: {:.1} s", watch.elapsed().as_secs_f64());
+    wait_until("each had its heartbeat", 2 * PATIENCE, || {
+        home.status()["models"].as_array().unwrap().iter().all(|model| model["last"].is_object())
+    });
+    println!("measured: 10,000 models: until each had its heartbeat: {:.1} s", watch.elapsed().as_secs_f64());
+    let status = timed("status", &|| home.ctl(&["status"]));
+    assert!(status.status.success() && text(&status.stdout).contains("10000 models"));
+    home.write(&many(10_000, "timeout = \"9m\""));
+    let reload = timed("reload", &|| home.ctl(&["reload"]));
+    assert!(reload.status.success(), "{}", text(&reload.stderr));
+    println!("measured: 10,000 models: memory: {:.0} MB", taken(&warmd).0 as f64 / 1e6);
+    let stop = Stopwatch::start();
+    assert!(warmd.stop().success());
+    println!("measured: 10,000 models: stop: {:.1} s", stop.elapsed().as_secs_f64());
+}
+
+#[test]
+fn ten_thousand_mistakes_are_told_and_what_runs_goes_on() {
+    let cogs = Cogs::start();
+    let home = Home::at_trace(&cogs.model("llama", EVERY_SECOND));
+    let warmd = home.start();
+    let before = warmd.log().len();
+    home.write(&many(10_000, "").replace("cog = ", "cogg = "));
+    wait_until("they are told", PATIENCE, || {
+        config_error(&home).as_str().is_some_and(|error| error.contains("more)"))
+    });
+    let refused = home.ctl(&["reload"]);
+    assert_eq!(refused.status.code(), Some(78));
+    let drawn = text(&refused.stderr);
+    assert_eq!(drawn.matches("error: ").count(), 100, "the first hundred");
+    assert!(drawn.contains("problems in ") && drawn.contains("the first 100 are shown"), "{drawn:.2000}");
+    let all: Value = serde_json::from_slice(&home.ctl(&["reload", "--json"]).stdout).unwrap();
+    assert!(all["problems"].as_array().unwrap().len() >= 10_000);
+    let logged = warmd.log()[before..].iter().filter(|line| line.contains("\"ERROR\"")).count();
+    assert!(logged < 3 * 1_500, "the log is not flooded: {logged} lines for three refusals");
+    let asked = cogs.asked("llama").len();
+    wait_until("heartbeats go on", PATIENCE, || cogs.asked("llama").len() > asked + 1);
+    assert!(warmd.stop().success());
+}

@@ -1,0 +1,98 @@
+//! A proxy named by the environment.
+
+use super::peer::Peer;
+use super::tls::Authority;
+use crate::support::{Home, TOKEN, text};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+/// A proxy that leads any tunnel to this machine, and keeps all that it was sent.
+struct Proxy {
+    address: SocketAddr,
+    heard: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Proxy {
+    fn start() -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&heard);
+        std::thread::spawn(move || {
+            for connection in listener.incoming().map_while(Result::ok) {
+                let kept = Arc::clone(&kept);
+                std::thread::spawn(move || serve(&connection, &kept));
+            }
+        });
+        Self { address, heard }
+    }
+}
+
+fn serve(connection: &TcpStream, kept: &Arc<Mutex<Vec<u8>>>) -> io::Result<()> {
+    let mut reader = BufReader::new(connection);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head)? > 0 {}
+    kept.lock().unwrap().extend(head.bytes());
+    let Some(target) = head.strip_prefix("CONNECT ").and_then(|rest| rest.split(' ').next()) else {
+        return (&*connection).write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n");
+    };
+    let port = target.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or(0);
+    let server = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    (&*connection).write_all(b"HTTP/1.1 200 Connected\r\n\r\n")?;
+    let (mut back, mut from) = (connection.try_clone()?, server.try_clone()?);
+    std::thread::spawn(move || io::copy(&mut from, &mut back));
+    let mut chunk = [0; 4096];
+    loop {
+        let length = reader.read(&mut chunk)?;
+        if length == 0 {
+            return server.shutdown(std::net::Shutdown::Both);
+        }
+        kept.lock().unwrap().extend(&chunk[..length]);
+        (&server).write_all(&chunk[..length])?;
+    }
+}
+
+#[test]
+fn a_proxy_of_the_environment() {
+    let proxy = Proxy::start();
+    let url = format!("http://somebody:hush-hush@{}", proxy.address);
+    let environment: Vec<(&str, &str)> =
+        ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "HTTPS_PROXY"]
+            .map(|name| (name, &*url))
+            .into();
+    let authority = Authority::new();
+    let (plain, guarded) = (Peer::start(), Peer::start());
+    guarded.speaks_tls(authority.signs("box.test", |_| {}));
+    let here = Peer::start();
+    here.speaks_tls(authority.signs("localhost", |_| {}));
+    let home = Home::at_trace(&format!(
+        "[replicate]\nbase_url = \"{}/v1\"\n[defaults]\nactive = [\"always\"]\ninterval = \"1s\"\n\
+         [models.replicate]\nreplicate = \"acme/m\"\n\
+         [models.cog]\ncog = \"{}\"\ntoken_env = \"REPLICATE_API_TOKEN\"\n\
+         [models.here]\ncog = \"https://localhost:{}\"\n\
+         [models.guarded]\ncog = \"https://box.test:{}\"\ntoken_env = \"REPLICATE_API_TOKEN\"\n",
+        plain.url(),
+        plain.url(),
+        here.address.port(),
+        guarded.address.port(),
+    ));
+    let warmd = authority.start(&home, &environment);
+    for name in ["replicate", "cog", "here", "guarded"] {
+        home.model_when(name, "warm", |model| model["counts"]["warm"].as_u64() >= Some(3));
+    }
+    let heard = text(&proxy.heard.lock().unwrap());
+    let tunnel = format!("CONNECT box.test:{} HTTP/1.1\r\n", guarded.address.port());
+    assert!(heard.contains(&tunnel), "{heard}");
+    assert!(!heard.contains(TOKEN), "the proxy was shown the token");
+    assert!(!heard.contains("localhost"), "{heard}");
+    assert!(!heard.contains("/v1/") && !heard.contains("health-check"), "the proxy was shown a request");
+    assert!(guarded.heard().iter().all(|heard| heard.token.as_deref() == Some(&format!("Bearer {TOKEN}"))));
+    // The tool asks its daemon, whatever the environment says.
+    let mut ctl = home.program(env!("CARGO_BIN_EXE_warmctl"));
+    ctl.arg("--socket").arg(home.path("warmd.sock")).arg("status").envs(environment);
+    assert!(ctl.output().unwrap().status.success());
+    let log = warmd.log().concat();
+    assert!(!log.contains("hush-hush"), "the proxy's password is logged");
+    assert!(warmd.stop().success());
+}
