@@ -125,11 +125,18 @@ impl Engine {
                     if let Some(slot) = self.slots.get_mut(&name) {
                         slot.timer = None;
                     }
+                    self.follow_the_clock();
                     self.look_at(&name);
                 }
-                Some(landed) = self.flights.join_next_with_id() => self.landed(landed),
+                Some(landed) = self.flights.join_next_with_id() => {
+                    self.follow_the_clock();
+                    self.landed(landed);
+                }
                 Some(done) = self.chores.join_next() => self.done(&done),
-                Some(command) = commands.recv() => self.obey(command),
+                Some(command) = commands.recv() => {
+                    self.follow_the_clock();
+                    self.obey(command);
+                }
             }
         }
         self.drain(&stop).await
@@ -280,19 +287,25 @@ impl Engine {
         }
     }
 
-    fn tick(&mut self) {
-        let now = clock::now();
-        if let Some(moved) = self.clock_watch.moved() {
-            match moved {
-                Moved::Jumped(_) => tracing::warn!("{moved}; dues and windows are worked out anew"),
-                Moved::Drifted(_) => tracing::debug!("{moved}; dues and windows are worked out anew"),
-            }
-            for slot in self.slots.values_mut() {
-                slot.cursor.dealt = slot.cursor.dealt.min(now);
-                slot.cursor.wanted = slot.cursor.wanted.map(|wanted| wanted.min(now));
-            }
-            self.look_at_all();
+    /// Plans anew where the clock was moved. Asked before anything is done by the clock: one that is set
+    /// forth and back between two ticks would leave plans behind that are an hour off.
+    fn follow_the_clock(&mut self) {
+        let Some(moved) = self.clock_watch.moved() else { return };
+        match moved {
+            Moved::Jumped(_) => tracing::warn!("{moved}; dues and windows are worked out anew"),
+            Moved::Drifted(_) => tracing::debug!("{moved}; dues and windows are worked out anew"),
         }
+        let now = clock::now();
+        for slot in self.slots.values_mut() {
+            slot.cursor.dealt = slot.cursor.dealt.min(now);
+            slot.cursor.wanted = slot.cursor.wanted.map(|wanted| wanted.min(now));
+        }
+        self.look_at_all();
+    }
+
+    fn tick(&mut self) {
+        self.follow_the_clock();
+        let now = clock::now();
         self.take_back(now);
         self.apply_holds();
         for name in self.slots.keys().cloned().collect::<Vec<_>>() {

@@ -10,8 +10,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use std::time::Duration;
 use tokio::task::JoinError;
 
-/// Hours that are accounted for up to this far ahead are so by a clock being disciplined, not set.
-const AHEAD: TimeDelta = TimeDelta::seconds(1);
+/// What lies up to this far ahead does so by a clock being disciplined, not set.
+pub(super) const AHEAD: TimeDelta = TimeDelta::seconds(1);
 
 /// A clock is believed once it has not been moved for this long: what is older than the retention by a
 /// clock that is years ahead, as one may be until the network has set it, would be lost for good.

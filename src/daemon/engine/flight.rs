@@ -1,6 +1,7 @@
 //! Heartbeats in flight: sending them, and taking in what they bring back.
 
 use super::Engine;
+use super::chores::AHEAD;
 use super::slot::{Flight, Waiters};
 use crate::clock::{self, Stopwatch};
 use crate::config::value::{ModelName, Token};
@@ -61,7 +62,7 @@ impl Engine {
         let landed = match landed {
             Ok((id, landed)) => {
                 self.aboard.remove(&id);
-                landed
+                landed.by_the_clock_of(clock::now())
             }
             // It was given up.
             Err(error) => {
@@ -103,6 +104,20 @@ impl Engine {
         account.landed(&landed.model, heartbeat, flight.sent_at, instant);
         // Whoever is free again is wanted at once.
         self.apply_holds();
+    }
+}
+
+impl Landed {
+    /// Told by the clock as it is now, where that was set back while it was in flight: it would end in time
+    /// to come, and vouch for hours of it.
+    fn by_the_clock_of(mut self, now: DateTime<Utc>) -> Self {
+        let ahead = self.seen.done_at - now;
+        if ahead > AHEAD {
+            self.due_at -= ahead;
+            self.seen.sent_at -= ahead;
+            self.seen.done_at -= ahead;
+        }
+        self
     }
 }
 

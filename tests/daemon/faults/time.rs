@@ -72,7 +72,7 @@ fn a_clock_that_is_set_moves_the_windows_within_two_seconds() {
     let (asked, due) = (cogs.asked("steady").len() as f64, running.elapsed().as_secs_f64() / 2.0);
     assert!(asked < due + 4.0 + 3.0, "one more for each turn, and no burst: {asked} where {due} were due");
     assert!(asked > due / 2.0 - 1.0, "they went on: {asked} where {due} were due");
-    // Once more, with one in flight: it ends by the clock that it was sent by, far ahead.
+    // Once more, with one in flight: by the clock that it was sent by, it would end far ahead.
     wall.turn(3600);
     home.model_when("early", "idle", |model| model["state"] == "idle");
     cogs.take(Duration::from_secs(1));
