@@ -108,6 +108,11 @@ impl Pace {
         self.learned.map_or(self.configured, |learned| learned.limit(now).min(self.configured))
     }
 
+    /// Whether that is what went through, rather than what is configured: good to one or two.
+    pub fn is_learned(&self, now: Instant) -> bool {
+        self.limit(now) < self.configured
+    }
+
     /// When the next create may go: `now`, or later.
     pub fn ready_at(&self, now: Instant) -> Instant {
         let held = self.held_until.filter(|until| *until > now).unwrap_or(now);

@@ -110,8 +110,10 @@ pub enum Held {
     },
     /// The account's limit can't carry this model beside those before it in the file.
     NoRoom {
-        /// Creates a minute that the account allows.
+        /// Creates a minute.
         limit: u32,
+        /// Whether that is what went through, about, rather than what the file says.
+        learned: bool,
     },
 }
 

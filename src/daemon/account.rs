@@ -83,10 +83,13 @@ impl Account {
         now: Instant,
     ) -> (Vec<Option<Held>>, Option<ModelName>) {
         let Some(block) = &mut self.block else {
-            let limit = self.pace.limit(now);
+            let (limit, learned) = (self.pace.limit(now), self.pace.is_learned(now));
             let wants: Vec<f64> = demands.iter().map(|demand| demand.per_minute.unwrap_or(0.0)).collect();
             let held = pace::held(&wants, limit);
-            return (held.into_iter().map(|held| held.then_some(Held::NoRoom { limit })).collect(), None);
+            return (
+                held.into_iter().map(|held| held.then_some(Held::NoRoom { limit, learned })).collect(),
+                None,
+            );
         };
         let mut chosen = None;
         let wanting = demands.iter().filter(|demand| demand.per_minute.is_some());

@@ -64,10 +64,17 @@ pub fn standing(
     }
     let fresh = delta(model.interval * FRESH_INTERVALS);
     let no_room = match &live.held {
-        Some(Held::NoRoom { limit }) => Some(format!(
-            "held: the account allows {limit} creates a minute, which the models before it in the file use \
-             up; longer intervals would make room"
-        )),
+        Some(Held::NoRoom { limit, learned }) => {
+            let allowed = if *learned {
+                format!("the account lets about {limit} creates a minute through")
+            } else {
+                format!("`creates_per_minute` allows {limit} creates a minute")
+            };
+            Some(format!(
+                "held: {allowed}, which the models before it in the file use up; longer intervals would make \
+                 room"
+            ))
+        }
         Some(Held::Blocked { .. }) | None => None,
     };
     let Some(last) = &known.last else {

@@ -277,7 +277,7 @@ fn held(home: &Home) -> Vec<String> {
 }
 
 const NO_ROOM: &str =
-    "held: the account allows 6 creates a minute, which the models before it in the file use up";
+    "held: `creates_per_minute` allows 6 creates a minute, which the models before it in the file use up";
 
 #[test]
 fn a_share_that_can_not_carry_all_carries_the_first_of_the_file() {
@@ -318,8 +318,14 @@ fn an_account_low_on_credit_keeps_as_many_warm_as_fit_and_says_who_is_held() {
         wait_until(&format!("{name} is kept warm"), 3 * PATIENCE, || home.model(name)["state"] == "warm");
     }
     for model in ["model-03", "model-04"].map(|name| home.model(name)) {
-        // One that was warm a moment ago is shown as that for two intervals more.
-        assert!(model["state"] == "warm" || reason(&model).starts_with(NO_ROOM), "{model}");
+        // One that was warm a moment ago is shown as that for two intervals more. What was learned is good
+        // to one or two, and three models ask for six.
+        let says = |limit: u32| format!("held: the account lets about {limit} creates a minute through");
+        let why = reason(&model);
+        assert!(
+            model["state"] == "warm" || [6, 7].iter().any(|limit| why.starts_with(&says(*limit))),
+            "{model}"
+        );
     }
     assert!(warmd.stop().success());
 }
