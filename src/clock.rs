@@ -18,6 +18,12 @@ pub fn instant() -> Instant {
     Instant::now()
 }
 
+/// User and system time that this process has taken so far.
+pub fn cpu() -> Duration {
+    let taken = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(taken.tv_sec.unsigned_abs(), u32::try_from(taken.tv_nsec).unwrap_or_default())
+}
+
 /// Time passed since it was started, on the monotonic clock.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(Instant);

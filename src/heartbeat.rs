@@ -219,3 +219,11 @@ pub struct Heartbeat {
     /// Which hands are needed; set where the outcome is `rejected`.
     pub rejection: Option<Rejection>,
 }
+
+impl Heartbeat {
+    /// Whether it was sent, or its due skipped or dropped.
+    pub fn was_sent(&self) -> bool {
+        let never = matches!(self.outcome, Outcome::Skipped | Outcome::RateLimited);
+        !(never && self.sent_at == self.due_at)
+    }
+}

@@ -108,3 +108,33 @@ pub enum State {
     /// None yet.
     Unknown,
 }
+
+impl State {
+    /// All of them, in the order in which they are tried.
+    pub const ALL: [Self; 9] = [
+        Self::Disabled,
+        Self::Paused,
+        Self::Idle,
+        Self::Blocked,
+        Self::Failing,
+        Self::Booting,
+        Self::Warm,
+        Self::Cold,
+        Self::Unknown,
+    ];
+
+    /// The contract's name for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::Paused => "paused",
+            Self::Idle => "idle",
+            Self::Blocked => "blocked",
+            Self::Failing => "failing",
+            Self::Booting => "booting",
+            Self::Warm => "warm",
+            Self::Cold => "cold",
+            Self::Unknown => "unknown",
+        }
+    }
+}

@@ -22,6 +22,7 @@
 //! - [`journal`]: what happened, entry by entry; [`state`]: what is known of a model, a fold over it
 //! - [`latency`] and [`store`]: histograms, and what outlives the process
 //! - [`status`]: the one Snapshot that everything shown is made from
+//! - [`metrics`]: what Prometheus scrapes
 //! - [`daemon`]: the wiring, and [`ctl`]: the tool
 //! - [`sandbox`]: the embedded stand-in for Replicate and Cog
 
@@ -38,6 +39,7 @@ pub mod hours;
 pub mod journal;
 pub mod latency;
 pub mod memory;
+pub mod metrics;
 pub mod pace;
 pub mod provider;
 mod quote;

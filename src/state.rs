@@ -233,7 +233,7 @@ impl Known {
 
 /// A due that the pace dropped was never sent.
 fn was_dropped(heartbeat: &Heartbeat) -> bool {
-    heartbeat.outcome == Outcome::RateLimited && heartbeat.sent_at == heartbeat.due_at
+    heartbeat.outcome == Outcome::RateLimited && !heartbeat.was_sent()
 }
 
 /// A duration on the civil time line; all that a configuration can hold fits.

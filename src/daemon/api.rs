@@ -1,5 +1,7 @@
 //! The daemon's HTTP API: all of it on the Unix socket, reads alone on TCP.
 
+mod scrape;
+
 use super::command::{Command, Handle, NoSnapshot, Refusal, Stopping};
 use super::problem::Problem;
 use super::reload::{Outcome as ReloadOutcome, Reloader};
@@ -65,7 +67,12 @@ pub(super) fn everything(api: Api) -> Router {
 }
 
 fn routes() -> Router<Api> {
-    Router::new().route("/v1/status", get(all)).route("/v1/models/{name}", get(one))
+    Router::new()
+        .route("/v1/status", get(all))
+        .route("/v1/models/{name}", get(one))
+        .route("/metrics", get(scrape::metrics))
+        .route("/-/healthy", get(scrape::healthy))
+        .route("/-/ready", get(scrape::ready))
 }
 
 impl From<QueryRejection> for Problem {

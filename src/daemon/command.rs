@@ -4,6 +4,7 @@ use super::configuration::Configuration;
 use crate::drill;
 use crate::heartbeat::Heartbeat;
 use crate::hours::zone::Zones;
+use crate::metrics::counts::Counts;
 use crate::status::Snapshot;
 use crate::status::assemble::{LiveStatus, assemble};
 use crate::store::{Asked, StoreError, Summaries};
@@ -19,6 +20,10 @@ const QUEUE: usize = 64;
 pub enum Command {
     /// What is known now, and what is summed up by now, from then on.
     Live(DateTime<Utc>, oneshot::Sender<(LiveStatus, Asked<Summaries>)>),
+    /// What is known now, and what was counted since the process started.
+    Scrape(oneshot::Sender<(LiveStatus, Counts)>),
+    /// Nothing but an answer.
+    Answer(oneshot::Sender<()>),
     /// One heartbeat now, or the one in flight.
     Beat(String, oneshot::Sender<Result<Heartbeat, Refusal>>),
     /// Hold a model's heartbeats, for that long.

@@ -21,6 +21,7 @@ use crate::config::value::format_duration;
 use crate::config::value::{ModelName, Token};
 use crate::heartbeat::Outcome;
 use crate::journal::{Entry, What};
+use crate::metrics::counts::Counts;
 use crate::provider::http::Client;
 use crate::schedule::grid;
 use crate::state::{Known, delta, digest};
@@ -63,6 +64,8 @@ pub(super) struct Engine {
     /// Which model a flight is of, and which flight of it, for one that panics.
     aboard: HashMap<Id, (ModelName, u64)>,
     flown: u64,
+    /// What happened since the process started.
+    counts: Counts,
     clock_watch: ClockWatch,
     /// What the store does for it meanwhile.
     chores: JoinSet<Chore>,
@@ -96,6 +99,7 @@ impl Engine {
             flights: JoinSet::new(),
             aboard: HashMap::new(),
             flown: 0,
+            counts: Counts::default(),
             clock_watch: ClockWatch::start(),
             chores: JoinSet::new(),
             taking_back: false,
@@ -267,6 +271,7 @@ impl Engine {
         for entry in &entries {
             if let Some(slot) = self.slots.get_mut(&entry.model) {
                 slot.known.apply(entry);
+                self.counts.count(entry);
                 super::telling::log(entry);
             }
         }

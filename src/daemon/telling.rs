@@ -28,7 +28,7 @@ pub(super) fn log(entry: &Entry) {
         // The first state of a model that was never seen before is no change.
         What::State { from, to, .. } if from == to => {}
         What::State { from, to, reason } => {
-            let (from, to) = (name(*from), name(*to));
+            let (from, to) = (from.name(), to.name());
             let because = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
             tracing::info!(model, from, to, reason, "{model}: {from} → {to}{because}");
         }
@@ -98,7 +98,7 @@ pub(super) fn headline(states: impl Iterator<Item = State>, config_error: bool) 
         let count = states.iter().filter(|other| **other == state).count();
         if count > 0 {
             // Writing to a String can't fail.
-            let _ = write!(line, "{separator}{count} {}", name(state));
+            let _ = write!(line, "{separator}{count} {}", state.name());
             separator = ", ";
         }
     }
@@ -106,18 +106,4 @@ pub(super) fn headline(states: impl Iterator<Item = State>, config_error: bool) 
         line.push_str("; the changed configuration is not valid, the one before it runs");
     }
     line
-}
-
-fn name(state: State) -> &'static str {
-    match state {
-        State::Disabled => "disabled",
-        State::Paused => "paused",
-        State::Idle => "idle",
-        State::Blocked => "blocked",
-        State::Failing => "failing",
-        State::Booting => "booting",
-        State::Warm => "warm",
-        State::Cold => "cold",
-        State::Unknown => "unknown",
-    }
 }

@@ -44,7 +44,7 @@ impl SpentTimes {
         self.warm.saturating_add(self.cold).saturating_add(self.unknown)
     }
 
-    pub(super) fn add(&mut self, how: Spent, time: Duration) {
+    pub(crate) fn add(&mut self, how: Spent, time: Duration) {
         let kind = match how {
             Spent::Warm => &mut self.warm,
             Spent::Cold => &mut self.cold,

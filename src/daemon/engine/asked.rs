@@ -27,6 +27,8 @@ impl Engine {
             Command::Live(since, reply) => {
                 drop(reply.send((self.live(now), self.store.summaries(since, now))));
             }
+            Command::Scrape(reply) => drop(reply.send((self.live(now), self.counts.clone()))),
+            Command::Answer(reply) => drop(reply.send(())),
             Command::Beat(name, reply) => self.beat(&name, now, reply),
             Command::Pause(name, length, reply) => drop(reply.send(self.pause(&name, length, now))),
             Command::Resume(name, reply) => drop(reply.send(self.resume(&name, now))),

@@ -47,6 +47,7 @@ impl Engine {
         for (name, slot) in slots {
             self.retire(name, slot, now);
         }
+        self.counts.retain(|name| self.slots.contains_key(name));
         for known in self.dormant.values_mut() {
             // Out of the file they have no hours, from when they were taken out on.
             known.accounted_to = None;
@@ -128,6 +129,7 @@ impl Engine {
         if old.hours != model.hours {
             for entry in digest::accounted(&slot.known, &old, now) {
                 slot.known.apply(&entry);
+                self.counts.count(&entry);
                 self.store.append(entry);
             }
         }
