@@ -8,6 +8,9 @@ mod cog;
 mod cogs;
 mod faults;
 mod lifecycle;
+mod metrics;
+#[path = "../python/mod.rs"]
+mod python;
 #[path = "../real_cog/mod.rs"]
 mod real_cog;
 mod reload;
@@ -16,3 +19,4 @@ mod small_disk;
 mod soak;
 mod support;
 mod wall;
+mod web;

@@ -1,6 +1,7 @@
 //! The TCP listener: reads alone, for this machine alone, and nobody holds it up.
 
 use crate::support::{Home, PATIENCE, Warmd, text, wait_until};
+use crate::web::{home_at, listening, port};
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -12,34 +13,6 @@ use warmd::clock::Stopwatch;
 /// A model that is there, and asks nobody.
 const ASLEEP: &str =
     "[models.asleep]\ncog = \"http://127.0.0.1:1\"\nactive = [\"always\"]\nenabled = false\n";
-
-/// A home whose daemon listens at `address`.
-fn home_at(address: &str, models: &str) -> Home {
-    let home = Home::at_trace(models);
-    let config = fs::read_to_string(home.config()).unwrap();
-    home.write_whole(&config.replace("listen = \"off\"", &format!("listen = \"{address}\"")));
-    home
-}
-
-/// Where a daemon that was given port 0 listens.
-fn port(warmd: &Warmd) -> u16 {
-    let mut port = None;
-    wait_until("it says where the report is read", PATIENCE, || {
-        let log = warmd.log().concat();
-        let told = log.split_once(", report http://").map(|(_, told)| told.to_owned());
-        let address = told.and_then(|told| Some(told.split_once("/v1/status")?.0.to_owned()));
-        port = address.and_then(|address| address.rsplit(':').next()?.parse().ok());
-        port.is_some()
-    });
-    port.unwrap()
-}
-
-fn listening(models: &str) -> (Home, Warmd, SocketAddr) {
-    let home = home_at("127.0.0.1:0", models);
-    let warmd = home.start();
-    let port = port(&warmd);
-    (home, warmd, (Ipv4Addr::LOCALHOST, port).into())
-}
 
 /// A command run by another one, with the same environment.
 pub(super) fn under(outer: &[&str], command: &Command) -> Command {
