@@ -11,6 +11,7 @@ mod client;
 mod coming;
 mod failure;
 mod from;
+pub mod history;
 mod hold;
 pub mod look;
 mod model;
@@ -66,6 +67,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     let session = Session::new(cli.global);
     match cli.verb {
         Verb::Status(args) => status::run(&session, &args).await,
+        Verb::History(args) => history::run(&session, &args).await,
         Verb::Check(args) => checking::run(&session, &args).await,
         Verb::Next(args) => coming::run(&session, &args),
         Verb::Beat { model } => beat::run(&session, &model).await,

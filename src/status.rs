@@ -5,6 +5,7 @@
 //! `version`.
 
 pub mod assemble;
+pub mod history;
 mod notes;
 
 use crate::heartbeat::{Evidence, Heartbeat, Outcome};

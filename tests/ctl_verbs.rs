@@ -38,6 +38,27 @@ fn status_as_json_is_what_the_daemon_said() {
 }
 
 #[test]
+fn history_asks_for_a_span_of_a_model_and_tells_a_line_an_event() {
+    let daemon = Daemon::scripted(|request| {
+        let history = json!({
+            "version": 1, "at": "2026-11-21T12:00:00.000Z", "since": "2026-11-14T12:00:00.000Z", "more": false,
+            "events": [{
+                "at": "2026-11-21T08:00:14.100Z", "model": "llama", "event": "cold",
+                "total": 14.5, "wait": 14.1, "in_hours": true
+            }],
+        });
+        request.starts_with("GET /v1/events").then(|| history.to_string().into_response())
+    });
+    let told = daemon.ctl(&["history", "llama", "--since", "7d", "--limit", "5"]);
+    assert_eq!(told.stdout, "2026-11-21 08:00:14  llama  cold, waited 14.1 s for its boot\n", "{told:?}");
+    assert_eq!(daemon.ctl(&["history", "--json"]).json()["events"][0]["wait"], 14.1);
+    assert_eq!(
+        daemon.asked(),
+        ["GET /v1/events?since=7d&limit=5&model=llama", "GET /v1/events?since=24h&limit=1000"]
+    );
+}
+
+#[test]
 fn beat_breaks_its_timing_down() {
     let daemon = Daemon::start();
     let told = daemon.ctl(&["beat", "llama"]);

@@ -28,6 +28,9 @@ _warmctl() {
             warmctl,help)
                 cmd="warmctl__subcmd__help"
                 ;;
+            warmctl,history)
+                cmd="warmctl__subcmd__history"
+                ;;
             warmctl,next)
                 cmd="warmctl__subcmd__next"
                 ;;
@@ -58,6 +61,9 @@ _warmctl() {
             warmctl__subcmd__help,help)
                 cmd="warmctl__subcmd__help__subcmd__help"
                 ;;
+            warmctl__subcmd__help,history)
+                cmd="warmctl__subcmd__help__subcmd__history"
+                ;;
             warmctl__subcmd__help,next)
                 cmd="warmctl__subcmd__help__subcmd__next"
                 ;;
@@ -83,7 +89,7 @@ _warmctl() {
 
     case "${cmd}" in
         warmctl)
-            opts="-h -V --socket --config --json --no-color --help --version status check next beat pause resume reload sandbox completions help"
+            opts="-h -V --socket --config --json --no-color --help --version status history check next beat pause resume reload sandbox completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -171,7 +177,7 @@ _warmctl() {
             return 0
             ;;
         warmctl__subcmd__help)
-            opts="status check next beat pause resume reload sandbox completions help"
+            opts="status history check next beat pause resume reload sandbox completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -227,6 +233,20 @@ _warmctl() {
             return 0
             ;;
         warmctl__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        warmctl__subcmd__help__subcmd__history)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -317,6 +337,36 @@ _warmctl() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        warmctl__subcmd__history)
+            opts="-h --since --limit --socket --config --json --no-color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -31,6 +31,7 @@ complete -c warmctl -n "__fish_warmctl_needs_command" -l no-color -d 'Print with
 complete -c warmctl -n "__fish_warmctl_needs_command" -s h -l help -d 'Print help'
 complete -c warmctl -n "__fish_warmctl_needs_command" -s V -l version -d 'Print version'
 complete -c warmctl -n "__fish_warmctl_needs_command" -f -a "status" -d 'Show how warm the models are and how fast they answer; with a MODEL its whole picture'
+complete -c warmctl -n "__fish_warmctl_needs_command" -f -a "history" -d 'Show what happened: cold heartbeats, boots, failures, changes of state'
 complete -c warmctl -n "__fish_warmctl_needs_command" -f -a "check" -d 'Check a configuration and show what it will do'
 complete -c warmctl -n "__fish_warmctl_needs_command" -f -a "next" -d 'Show the coming windows, in local time and in UTC, from the configuration alone'
 complete -c warmctl -n "__fish_warmctl_needs_command" -f -a "beat" -d 'Send one heartbeat now, whatever hours, pause or block say, and show its timing'
@@ -47,6 +48,13 @@ complete -c warmctl -n "__fish_warmctl_using_subcommand status" -l watch -d 'Sho
 complete -c warmctl -n "__fish_warmctl_using_subcommand status" -l json -d 'Print JSON alone'
 complete -c warmctl -n "__fish_warmctl_using_subcommand status" -l no-color -d 'Print without colour, as in a pipe or with `NO_COLOR` set'
 complete -c warmctl -n "__fish_warmctl_using_subcommand status" -s h -l help -d 'Print help'
+complete -c warmctl -n "__fish_warmctl_using_subcommand history" -l since -d 'From when on: a duration, or an RFC 3339 time' -r
+complete -c warmctl -n "__fish_warmctl_using_subcommand history" -l limit -d 'The latest so many' -r
+complete -c warmctl -n "__fish_warmctl_using_subcommand history" -l socket -d 'The daemon\'s socket [default: $WARMD_SOCKET, else the first that answers of the config\'s own, $XDG_RUNTIME_DIR/warmd.sock, /run/warmd/warmd.sock]' -r -F
+complete -c warmctl -n "__fish_warmctl_using_subcommand history" -l config -d 'The configuration [default: $WARMD_CONFIG, else ./warm.toml, else /etc/warmd/warm.toml]' -r -F
+complete -c warmctl -n "__fish_warmctl_using_subcommand history" -l json -d 'Print JSON alone'
+complete -c warmctl -n "__fish_warmctl_using_subcommand history" -l no-color -d 'Print without colour, as in a pipe or with `NO_COLOR` set'
+complete -c warmctl -n "__fish_warmctl_using_subcommand history" -s h -l help -d 'Print help'
 complete -c warmctl -n "__fish_warmctl_using_subcommand check" -l socket -d 'The daemon\'s socket [default: $WARMD_SOCKET, else the first that answers of the config\'s own, $XDG_RUNTIME_DIR/warmd.sock, /run/warmd/warmd.sock]' -r -F
 complete -c warmctl -n "__fish_warmctl_using_subcommand check" -l config -d 'The configuration [default: $WARMD_CONFIG, else ./warm.toml, else /etc/warmd/warm.toml]' -r -F
 complete -c warmctl -n "__fish_warmctl_using_subcommand check" -l online -d 'Ask the providers too: is the token good, does the model exist, does the input fit'
@@ -108,13 +116,14 @@ complete -c warmctl -n "__fish_warmctl_using_subcommand completions" -l config -
 complete -c warmctl -n "__fish_warmctl_using_subcommand completions" -l json -d 'Print JSON alone'
 complete -c warmctl -n "__fish_warmctl_using_subcommand completions" -l no-color -d 'Print without colour, as in a pipe or with `NO_COLOR` set'
 complete -c warmctl -n "__fish_warmctl_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c warmctl -n "__fish_warmctl_using_subcommand help; and not __fish_seen_subcommand_from status check next beat pause resume reload sandbox completions help" -f -a "status" -d 'Show how warm the models are and how fast they answer; with a MODEL its whole picture'
-complete -c warmctl -n "__fish_warmctl_using_subcommand help; and not __fish_seen_subcommand_from status check next beat pause resume reload sandbox completions help" -f -a "check" -d 'Check a configuration and show what it will do'
-complete -c warmctl -n "__fish_warmctl_using_subcommand help; and not __fish_seen_subcommand_from status check next beat pause resume reload sandbox completions help" -f -a "next" -d 'Show the coming windows, in local time and in UTC, from the configuration alone'
-complete -c warmctl -n "__fish_warmctl_using_subcommand help; and not __fish_seen_subcommand_from status check next beat pause resume reload sandbox completions help" -f -a "beat" -d 'Send one heartbeat now, whatever hours, pause or block say, and show its timing'
-complete -c warmctl -n "__fish_warmctl_using_subcommand help; and not __fish_seen_subcommand_from status check next beat pause resume reload sandbox completions help" -f -a "pause" -d 'Hold models: no heartbeats until they are resumed'
-complete -c warmctl -n "__fish_warmctl_using_subcommand help; and not __fish_seen_subcommand_from status check next beat pause resume reload sandbox completions help" -f -a "resume" -d 'Free paused models'
-complete -c warmctl -n "__fish_warmctl_using_subcommand help; and not __fish_seen_subcommand_from status check next beat pause resume reload sandbox completions help" -f -a "reload" -d 'Have the daemon read its configuration again, and show what changed or every problem'
-complete -c warmctl -n "__fish_warmctl_using_subcommand help; and not __fish_seen_subcommand_from status check next beat pause resume reload sandbox completions help" -f -a "sandbox" -d 'Run a stand-in for Replicate and Cog, to rehearse a warm.toml without spending'
-complete -c warmctl -n "__fish_warmctl_using_subcommand help; and not __fish_seen_subcommand_from status check next beat pause resume reload sandbox completions help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c warmctl -n "__fish_warmctl_using_subcommand help; and not __fish_seen_subcommand_from status check next beat pause resume reload sandbox completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c warmctl -n "__fish_warmctl_using_subcommand help; and not __fish_seen_subcommand_from status history check next beat pause resume reload sandbox completions help" -f -a "status" -d 'Show how warm the models are and how fast they answer; with a MODEL its whole picture'
+complete -c warmctl -n "__fish_warmctl_using_subcommand help; and not __fish_seen_subcommand_from status history check next beat pause resume reload sandbox completions help" -f -a "history" -d 'Show what happened: cold heartbeats, boots, failures, changes of state'
+complete -c warmctl -n "__fish_warmctl_using_subcommand help; and not __fish_seen_subcommand_from status history check next beat pause resume reload sandbox completions help" -f -a "check" -d 'Check a configuration and show what it will do'
+complete -c warmctl -n "__fish_warmctl_using_subcommand help; and not __fish_seen_subcommand_from status history check next beat pause resume reload sandbox completions help" -f -a "next" -d 'Show the coming windows, in local time and in UTC, from the configuration alone'
+complete -c warmctl -n "__fish_warmctl_using_subcommand help; and not __fish_seen_subcommand_from status history check next beat pause resume reload sandbox completions help" -f -a "beat" -d 'Send one heartbeat now, whatever hours, pause or block say, and show its timing'
+complete -c warmctl -n "__fish_warmctl_using_subcommand help; and not __fish_seen_subcommand_from status history check next beat pause resume reload sandbox completions help" -f -a "pause" -d 'Hold models: no heartbeats until they are resumed'
+complete -c warmctl -n "__fish_warmctl_using_subcommand help; and not __fish_seen_subcommand_from status history check next beat pause resume reload sandbox completions help" -f -a "resume" -d 'Free paused models'
+complete -c warmctl -n "__fish_warmctl_using_subcommand help; and not __fish_seen_subcommand_from status history check next beat pause resume reload sandbox completions help" -f -a "reload" -d 'Have the daemon read its configuration again, and show what changed or every problem'
+complete -c warmctl -n "__fish_warmctl_using_subcommand help; and not __fish_seen_subcommand_from status history check next beat pause resume reload sandbox completions help" -f -a "sandbox" -d 'Run a stand-in for Replicate and Cog, to rehearse a warm.toml without spending'
+complete -c warmctl -n "__fish_warmctl_using_subcommand help; and not __fish_seen_subcommand_from status history check next beat pause resume reload sandbox completions help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c warmctl -n "__fish_warmctl_using_subcommand help; and not __fish_seen_subcommand_from status history check next beat pause resume reload sandbox completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -46,6 +46,8 @@ pub(super) struct Global {
 pub(super) enum Verb {
     /// Show how warm the models are and how fast they answer; with a MODEL its whole picture
     Status(Status),
+    /// Show what happened: cold heartbeats, boots, failures, changes of state
+    History(History),
     /// Check a configuration and show what it will do
     Check(Check),
     /// Show the coming windows, in local time and in UTC, from the configuration alone
@@ -90,6 +92,18 @@ pub(super) struct Status {
     /// Show it again every two seconds, until Ctrl-C
     #[arg(long)]
     pub(super) watch: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct History {
+    /// Only this model; one that is not in the file any more, too
+    pub(super) model: Option<String>,
+    /// From when on: a duration, or an RFC 3339 time
+    #[arg(long, default_value = "24h", value_parser = since)]
+    pub(super) since: String,
+    /// The latest so many
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) limit: u32,
 }
 
 #[derive(Debug, Args)]
@@ -166,6 +180,8 @@ mod tests {
             "warmctl status",
             "warmctl status llama --since 1h30m --watch --json",
             "warmctl status --since 2026-11-23T08:00:00+01:00",
+            "warmctl history",
+            "warmctl history llama --since 7d --limit 20 --json",
             "warmctl check",
             "warmctl check other.toml --online",
             "warmctl next llama --from 2026-11-23T08:00:00Z --days 14",
@@ -188,6 +204,8 @@ mod tests {
             ("warmctl stauts", ErrorKind::InvalidSubcommand),
             ("warmctl status --since 5", ErrorKind::ValueValidation),
             ("warmctl status --since yesterday", ErrorKind::ValueValidation),
+            ("warmctl history --since 5", ErrorKind::ValueValidation),
+            ("warmctl history --limit 0", ErrorKind::ValueValidation),
             ("warmctl beat", ErrorKind::MissingRequiredArgument),
             ("warmctl pause", ErrorKind::MissingRequiredArgument),
             ("warmctl pause a --all", ErrorKind::ArgumentConflict),

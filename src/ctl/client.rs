@@ -101,6 +101,22 @@ impl Client {
         self.send(self.http.post(url(&of_model(model, "/heartbeat")?, None))).await
     }
 
+    /// What happened from `since` on, the latest `limit`: to every model, or to one.
+    pub(super) async fn events(
+        &self,
+        model: Option<&str>,
+        since: &str,
+        limit: u32,
+    ) -> Result<Body, ClientError> {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.append_pair("since", since).append_pair("limit", &limit.to_string());
+        if let Some(model) = model {
+            query.append_pair("model", model);
+        }
+        let request = self.http.get(format!("http://warmd/v1/events?{}", query.finish()));
+        self.send(request.timeout(PATIENCE)).await
+    }
+
     /// Holds a model.
     pub(super) async fn pause(&self, model: &str, length: Option<String>) -> Result<Body, ClientError> {
         let body = length.map_or_else(|| json!({}), |length| json!({ "for": length }));

@@ -1,5 +1,6 @@
 //! The daemon's HTTP API: all of it on the Unix socket, reads alone on TCP.
 
+mod history;
 mod scrape;
 
 use super::command::{Command, Handle, NoSnapshot, Refusal, Stopping};
@@ -70,6 +71,7 @@ fn routes() -> Router<Api> {
     Router::new()
         .route("/v1/status", get(all))
         .route("/v1/models/{name}", get(one))
+        .route("/v1/events", get(history::events))
         .route("/metrics", get(scrape::metrics))
         .route("/-/healthy", get(scrape::healthy))
         .route("/-/ready", get(scrape::ready))
@@ -131,19 +133,17 @@ struct Span {
     since: Option<String>,
 }
 
-impl Span {
-    /// The instant that the report begins at: `24h` ago, or an RFC 3339 time.
-    fn start(&self, now: DateTime<Utc>) -> Result<DateTime<Utc>, Problem> {
-        let ago = |length: Duration| now.checked_sub_signed(delta(length)).unwrap_or(DateTime::UNIX_EPOCH);
-        let Some(text) = &self.since else { return Ok(ago(SINCE)) };
-        if let Ok(at) = DateTime::parse_from_rfc3339(text) {
-            return Ok(at.to_utc().min(now));
-        }
-        parse_duration(text).map(ago).map_err(|error| {
-            let detail = format!("since={text:?}: {error}; or an RFC 3339 time");
-            Problem::new(StatusCode::BAD_REQUEST, "bad span", detail)
-        })
+/// The instant that a report begins at: `24h` ago, or an RFC 3339 time.
+fn start(since: Option<&str>, now: DateTime<Utc>) -> Result<DateTime<Utc>, Problem> {
+    let ago = |length: Duration| now.checked_sub_signed(delta(length)).unwrap_or(DateTime::UNIX_EPOCH);
+    let Some(text) = since else { return Ok(ago(SINCE)) };
+    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+        return Ok(at.to_utc().min(now));
     }
+    parse_duration(text).map(ago).map_err(|error| {
+        let detail = format!("since={text:?}: {error}; or an RFC 3339 time");
+        Problem::new(StatusCode::BAD_REQUEST, "bad span", detail)
+    })
 }
 
 /// What a request names in its path and its query; a wrong one is a [`Problem`] like any other.
@@ -167,7 +167,7 @@ async fn one(State(api): State<Api>, name: Named, span: Spanned) -> Result<Json<
 }
 
 async fn snapshot(api: &Api, span: &Span) -> Result<Snapshot, Problem> {
-    Ok(api.engine.snapshot(span.start(clock::now())?).await?)
+    Ok(api.engine.snapshot(start(span.since.as_deref(), clock::now())?).await?)
 }
 
 async fn beat(State(api): State<Api>, name: Named) -> Result<Json<Value>, Problem> {

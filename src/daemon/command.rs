@@ -24,6 +24,8 @@ pub enum Command {
     Scrape(oneshot::Sender<(LiveStatus, Counts)>),
     /// Nothing but an answer.
     Answer(oneshot::Sender<()>),
+    /// Whether it keeps a model of that name warm.
+    Find(String, oneshot::Sender<Result<(), Refusal>>),
     /// One heartbeat now, or the one in flight.
     Beat(String, oneshot::Sender<Result<Heartbeat, Refusal>>),
     /// Hold a model's heartbeats, for that long.

@@ -9,6 +9,7 @@ use crate::heartbeat::{Heartbeat, Outcome};
 use crate::journal::{Entry, What};
 use chrono::{DateTime, SecondsFormat, Utc};
 use rusqlite::Transaction;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -26,7 +27,8 @@ pub struct Event {
 }
 
 /// What kinds of events there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EventKind {
     /// A heartbeat was cold: `total`, `wait`, `in_hours`.
     Cold,

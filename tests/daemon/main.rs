@@ -7,6 +7,7 @@ mod bad_input;
 mod cog;
 mod cogs;
 mod faults;
+mod history;
 mod lifecycle;
 mod metrics;
 #[path = "../python/mod.rs"]

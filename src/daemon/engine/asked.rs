@@ -29,6 +29,7 @@ impl Engine {
             }
             Command::Scrape(reply) => drop(reply.send((self.live(now), self.counts.clone()))),
             Command::Answer(reply) => drop(reply.send(())),
+            Command::Find(name, reply) => drop(reply.send(self.find(&name).map(drop))),
             Command::Beat(name, reply) => self.beat(&name, now, reply),
             Command::Pause(name, length, reply) => drop(reply.send(self.pause(&name, length, now))),
             Command::Resume(name, reply) => drop(reply.send(self.resume(&name, now))),
@@ -169,7 +170,8 @@ impl Engine {
         if let Some((name, _)) = self.slots.get_key_value(name) {
             return Ok(name.clone());
         }
-        let names = self.slots.keys().map(ModelName::as_str);
+        // In the file's order, so that the same mistake gets the same answer.
+        let names = self.running.config.models.iter().map(|model| model.name.as_str());
         let nearest = nearest(name, names).map(str::to_owned);
         Err(Refusal::UnknownModel { name: name.to_owned(), nearest })
     }

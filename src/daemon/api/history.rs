@@ -1,0 +1,43 @@
+//! What happened, one by one.
+
+use super::{Api, start};
+use crate::clock;
+use crate::config::value::ModelName;
+use crate::daemon::command::{Command, NoSnapshot};
+use crate::daemon::problem::Problem;
+use crate::status::history::History;
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use serde::Deserialize;
+
+/// How many are told where nobody says how many, and at the most.
+const LIMIT: usize = 1000;
+const MOST: usize = 100_000;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Wanted {
+    model: Option<String>,
+    since: Option<String>,
+    limit: Option<usize>,
+}
+
+/// The latest events within a span; of one model, where one is named: a removed one's, too.
+pub(super) async fn events(
+    State(api): State<Api>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Json<History>, Problem> {
+    let Query(Wanted { model, since, limit }) = wanted?;
+    let now = clock::now();
+    let (since, limit) = (start(since.as_deref(), now)?, limit.unwrap_or(LIMIT).clamp(1, MOST));
+    let name = model.as_deref().map(str::parse::<ModelName>).transpose();
+    let events = match name {
+        // One more shows whether there are more.
+        Ok(name) => api.store.events(name, since, limit + 1).in_time().await.map_err(NoSnapshot::from)?,
+        Err(_) => Vec::new(),
+    };
+    if let (Some(model), true) = (model, events.is_empty()) {
+        api.engine.ask(|reply| Command::Find(model, reply)).await??;
+    }
+    Ok(Json(History::of(events, since, limit, now)))
+}
