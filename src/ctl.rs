@@ -9,6 +9,7 @@ pub mod check;
 mod checking;
 mod client;
 mod coming;
+mod export;
 mod failure;
 mod from;
 pub mod history;
@@ -68,6 +69,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.verb {
         Verb::Status(args) => status::run(&session, &args).await,
         Verb::History(args) => history::run(&session, &args).await,
+        Verb::Export(args) => export::run(&session, &args).await,
         Verb::Check(args) => checking::run(&session, &args).await,
         Verb::Next(args) => coming::run(&session, &args),
         Verb::Beat { model } => beat::run(&session, &model).await,

@@ -6,8 +6,9 @@
 //! At rest a distribution is bytes (some 60 B, and 1 to 2 B a bucket hit); the 13 KB of open
 //! buckets live only inside a method. Refuses bytes that it didn't write.
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use hdrhistogram::Histogram;
-use hdrhistogram::serialization::{Deserializer, Serializer, V2Serializer};
+use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer, V2Serializer};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -143,6 +144,15 @@ impl Distribution {
             parse(bytes)?;
         }
         Ok(Self { sorted: bytes.to_vec(), fresh: Vec::new() })
+    }
+
+    /// The histogram as other programs read it: V2, compressed, in base64, of microseconds; none where
+    /// nothing was recorded.
+    pub fn to_base64(&self) -> Option<String> {
+        let open = self.open()?;
+        let mut bytes = Vec::new();
+        V2DeflateSerializer::new().serialize(&open.buckets, &mut bytes).expect("into memory");
+        Some(BASE64_STANDARD.encode(bytes))
     }
 
     /// What the report shows; none where nothing was recorded. Each lies within 1 % of the exact

@@ -6,6 +6,7 @@
 
 pub mod assemble;
 pub mod history;
+pub mod intervals;
 mod notes;
 
 use crate::heartbeat::{Evidence, Heartbeat, Outcome};

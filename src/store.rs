@@ -29,7 +29,7 @@ mod writer;
 pub use error::StoreError;
 pub use event::{Event, EventKind};
 pub use health::Health;
-pub use report::Summaries;
+pub use report::{IntervalSum, Intervals, Summaries};
 pub use summary::{SpentTimes, Summary};
 pub use writer::Recovered;
 
@@ -141,6 +141,12 @@ impl Store {
     /// As [`Self::summaries`], of one model.
     pub fn summary(&self, model: ModelName, since: DateTime<Utc>, now: DateTime<Utc>) -> Asked<Summaries> {
         self.ask(|reply| Command::Summaries { model: Some(model), since, now, reply })
+    }
+
+    /// What happened to one model from `since` on, by the hour or the day, whatever was appended up to now
+    /// included.
+    pub fn intervals(&self, model: ModelName, since: DateTime<Utc>, now: DateTime<Utc>) -> Asked<Intervals> {
+        self.ask(|reply| Command::Intervals { model, since, now, reply })
     }
 
     /// The latest `limit` events since then, latest first; of one model, or of all.

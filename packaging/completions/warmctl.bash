@@ -25,6 +25,9 @@ _warmctl() {
             warmctl,completions)
                 cmd="warmctl__subcmd__completions"
                 ;;
+            warmctl,export)
+                cmd="warmctl__subcmd__export"
+                ;;
             warmctl,help)
                 cmd="warmctl__subcmd__help"
                 ;;
@@ -58,6 +61,9 @@ _warmctl() {
             warmctl__subcmd__help,completions)
                 cmd="warmctl__subcmd__help__subcmd__completions"
                 ;;
+            warmctl__subcmd__help,export)
+                cmd="warmctl__subcmd__help__subcmd__export"
+                ;;
             warmctl__subcmd__help,help)
                 cmd="warmctl__subcmd__help__subcmd__help"
                 ;;
@@ -89,7 +95,7 @@ _warmctl() {
 
     case "${cmd}" in
         warmctl)
-            opts="-h -V --socket --config --json --no-color --help --version status history check next beat pause resume reload sandbox completions help"
+            opts="-h -V --socket --config --json --no-color --help --version status history export check next beat pause resume reload sandbox completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -176,8 +182,38 @@ _warmctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        warmctl__subcmd__export)
+            opts="-h --format --since --socket --config --json --no-color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "csv hlog json" -- "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         warmctl__subcmd__help)
-            opts="status history check next beat pause resume reload sandbox completions help"
+            opts="status history export check next beat pause resume reload sandbox completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -219,6 +255,20 @@ _warmctl() {
             return 0
             ;;
         warmctl__subcmd__help__subcmd__completions)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        warmctl__subcmd__help__subcmd__export)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

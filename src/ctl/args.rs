@@ -2,7 +2,7 @@
 
 use crate::config::value::{parse_duration, parse_pause};
 use chrono::DateTime;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -48,6 +48,8 @@ pub(super) enum Verb {
     Status(Status),
     /// Show what happened: cold heartbeats, boots, failures, changes of state
     History(History),
+    /// Write out what was measured, by the hour and the day, for other programs
+    Export(Export),
     /// Check a configuration and show what it will do
     Check(Check),
     /// Show the coming windows, in local time and in UTC, from the configuration alone
@@ -104,6 +106,27 @@ pub(super) struct History {
     /// The latest so many
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(super) limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    /// Only this model; one that is not in the file any more, too
+    pub(super) model: Option<String>,
+    /// How: a table; an interval log of `HdrHistogram`s, tagged with model and warm, cold or boot; or JSON, a
+    /// line a model
+    #[arg(long, value_enum, default_value = "csv")]
+    pub(super) format: ExportFormat,
+    /// From when on: a duration, or an RFC 3339 time; rounded outward to whole hours, or days before the last week
+    #[arg(long, default_value = "24h", value_parser = since)]
+    pub(super) since: String,
+}
+
+/// In which form measurements are written out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ExportFormat {
+    Csv,
+    Hlog,
+    Json,
 }
 
 #[derive(Debug, Args)]
@@ -182,6 +205,8 @@ mod tests {
             "warmctl status --since 2026-11-23T08:00:00+01:00",
             "warmctl history",
             "warmctl history llama --since 7d --limit 20 --json",
+            "warmctl export",
+            "warmctl export llama --format hlog --since 7d",
             "warmctl check",
             "warmctl check other.toml --online",
             "warmctl next llama --from 2026-11-23T08:00:00Z --days 14",
@@ -206,6 +231,7 @@ mod tests {
             ("warmctl status --since yesterday", ErrorKind::ValueValidation),
             ("warmctl history --since 5", ErrorKind::ValueValidation),
             ("warmctl history --limit 0", ErrorKind::ValueValidation),
+            ("warmctl export --format xml", ErrorKind::InvalidValue),
             ("warmctl beat", ErrorKind::MissingRequiredArgument),
             ("warmctl pause", ErrorKind::MissingRequiredArgument),
             ("warmctl pause a --all", ErrorKind::ArgumentConflict),

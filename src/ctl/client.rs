@@ -117,6 +117,12 @@ impl Client {
         self.send(request.timeout(PATIENCE)).await
     }
 
+    /// What happened to a model from `since` on, by the hour and the day.
+    pub(super) async fn intervals(&self, model: &str, since: &str) -> Result<Body, ClientError> {
+        let request = self.http.get(url(&of_model(model, "/intervals")?, Some(since)));
+        self.send(request.timeout(PATIENCE)).await
+    }
+
     /// Holds a model.
     pub(super) async fn pause(&self, model: &str, length: Option<String>) -> Result<Body, ClientError> {
         let body = length.map_or_else(|| json!({}), |length| json!({ "for": length }));

@@ -71,6 +71,7 @@ fn routes() -> Router<Api> {
     Router::new()
         .route("/v1/status", get(all))
         .route("/v1/models/{name}", get(one))
+        .route("/v1/models/{name}/intervals", get(history::intervals))
         .route("/v1/events", get(history::events))
         .route("/metrics", get(scrape::metrics))
         .route("/-/healthy", get(scrape::healthy))

@@ -11,6 +11,7 @@ use super::summary::{COLUMNS, Interval, Summary};
 use super::writer::{Writer, damaged};
 use rusqlite::TransactionBehavior;
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// The most rows of the journal in a step: an hour of them.
 const JOURNAL_ROWS: i64 = 4000;
@@ -25,7 +26,7 @@ const SPARE_PAGES: i64 = 256;
 /// The most pages given back to the system in a step.
 const PAGES: i64 = 1024;
 
-const SECOND: i128 = 1_000_000_000;
+pub(super) const SECOND: i128 = 1_000_000_000;
 
 /// What a step did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -59,6 +60,8 @@ impl Writer {
     /// Rows of the journal that lie wholly before the minutes' span, and that the checkpoint knows
     /// of, become hours (or days, where they are that old).
     fn fold_journal(&mut self, calendar: &Calendar) -> rusqlite::Result<u64> {
+        // As a row's `until` has promised: no row, however damaged, is cut into endless pieces.
+        let span = i128::from(calendar.oldest()) * SECOND..i128::from(calendar.minutes_from) * SECOND;
         let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut rows_done = Vec::new();
         let mut sums: HashMap<Interval, Summary> = HashMap::new();
@@ -74,7 +77,7 @@ impl Writer {
                     Ok(body) => {
                         for (model, at, sum) in body.sums() {
                             entries += 1;
-                            add(&mut sums, calendar, model, at, sum);
+                            add(&mut sums, calendar, &span, model, at, sum);
                         }
                     }
                     Err(e) => damaged(row.get(0)?, &e),
@@ -195,11 +198,12 @@ impl Writer {
     }
 }
 
-/// Adds an entry to the interval it lies in; a stretch piece by piece. What is too old to be kept
-/// adds nothing.
+/// Adds an entry to the interval it lies in; a stretch piece by piece. What lies before `span` (ns since
+/// 1970) adds nothing, nor what a stretch has beyond it.
 pub(super) fn add(
     sums: &mut HashMap<Interval, Summary>,
     calendar: &Calendar,
+    span: &Range<i128>,
     model: u32,
     at: i128,
     sum: Sum,
@@ -209,16 +213,14 @@ pub(super) fn add(
         let (width, start) = calendar.interval(at);
         ((model, width, start), i128::from(start.saturating_add(width)) * SECOND)
     };
-    let oldest = i128::from(calendar.oldest()) * SECOND;
     match sum {
-        Sum::Heartbeat { .. } | Sum::Boot { .. } if at >= oldest => {
+        Sum::Heartbeat { .. } | Sum::Boot { .. } if at >= span.start => {
             sums.entry(interval(at).0).or_default().add(sum);
         }
         Sum::Heartbeat { .. } | Sum::Boot { .. } => {}
         Sum::Spent { from, to, how } => {
-            let mut from = from.max(oldest);
-            // As the row's `until` has promised: no row, however damaged, is cut into endless pieces.
-            let to = to.min(i128::from(calendar.minutes_from) * SECOND);
+            let mut from = from.max(span.start);
+            let to = to.min(span.end);
             while from < to {
                 let (key, end) = interval(from);
                 let piece = to.min(end);

@@ -1,7 +1,7 @@
 //! The state file's blobs: whatever they hold, they are read, or refused, and nothing else.
 
 use super::calendar::Calendar;
-use super::fold;
+use super::fold::{self, SECOND};
 use super::packed::{self, Row};
 use super::report;
 use super::summary::{COLUMNS, Interval, Summary};
@@ -42,9 +42,10 @@ pub(crate) fn journal(body: &[u8]) -> Vec<Entry> {
 fn summed(row: &Row<'_>) -> HashMap<u32, Summary> {
     let now = DateTime::from_timestamp(NOW, 0).unwrap_or_default();
     let calendar = Calendar::new(now, Duration::from_hours(90 * 24));
+    let span = i128::from(calendar.oldest()) * SECOND..i128::from(calendar.minutes_from) * SECOND;
     let mut folded: HashMap<Interval, Summary> = HashMap::new();
     for (model, at, sum) in row.sums() {
-        fold::add(&mut folded, &calendar, model, at, sum);
+        fold::add(&mut folded, &calendar, &span, model, at, sum);
     }
     let parts: Vec<Summary> = folded.into_values().collect();
     told(&Summary::merged(&parts));

@@ -1,13 +1,14 @@
 //! The sums over a span: intervals as far as they reach, the journal beyond.
 
 use super::calendar::{Calendar, DAY, Folded, HOUR};
+use super::fold::{self, SECOND};
 use super::packed::{self, Sum};
-use super::summary::{COLUMNS, Summary};
+use super::summary::{COLUMNS, Interval, Summary};
 use super::writer::{Writer, damaged};
 use crate::config::value::ModelName;
 use crate::journal::Entry;
 use chrono::{DateTime, Utc};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 /// What happened within a span.
@@ -20,7 +21,70 @@ pub struct Summaries {
     pub models: HashMap<ModelName, Summary>,
 }
 
+/// What happened to one model, by the hour or the day that it is kept in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Intervals {
+    /// As [`Summaries::since`].
+    pub since: DateTime<Utc>,
+    /// In the order of time; one in which nothing happened isn't there.
+    pub intervals: Vec<IntervalSum>,
+}
+
+/// What happened to a model within an interval.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IntervalSum {
+    /// Its beginning, or that of the span.
+    pub start: DateTime<Utc>,
+    /// Its end, or now.
+    pub end: DateTime<Utc>,
+    /// All of it.
+    pub sum: Summary,
+}
+
 impl Writer {
+    /// Of one model; `unsaved` entries, which the file lacks, are counted too.
+    pub(super) fn intervals(
+        &mut self,
+        model: &ModelName,
+        since: DateTime<Utc>,
+        calendar: &Calendar,
+        unsaved: &[Entry],
+    ) -> rusqlite::Result<Intervals> {
+        let own = unsaved.iter().filter(|entry| entry.model == *model);
+        let numbered: Vec<_> = own.map(|entry| (self.names.seen(&entry.model, entry.at), entry)).collect();
+        let since = calendar.since(since, self.folded(calendar)?);
+        let time = |at: i64| DateTime::from_timestamp(at, 0).unwrap_or(DateTime::UNIX_EPOCH);
+        let Some(number) = self.names.find(model) else {
+            return Ok(Intervals { since: time(since), intervals: Vec::new() });
+        };
+        // What a wrong clock has told of time to come is no part of it.
+        let span = i128::from(since) * SECOND..i128::from(calendar.now.saturating_add(HOUR)) * SECOND;
+        let mut sums: HashMap<Interval, Summary> = HashMap::new();
+        self.each_row(since, &packed::pack(numbered), |row| {
+            for (model, at, sum) in row.sums().filter(|(model, ..)| *model == number) {
+                fold::add(&mut sums, calendar, &span, model, at, sum);
+            }
+        })?;
+        let mut parts: BTreeMap<(i64, i64), Vec<Summary>> = BTreeMap::new();
+        for ((_, width, start), sum) in sums {
+            parts.entry((start, width)).or_default().push(sum);
+        }
+        let mut query = self.connection.prepare_cached(&format!(
+            "SELECT {COLUMNS}, width, start FROM interval
+             WHERE model = ?1 AND width IN ({HOUR}, {DAY}) AND start >= ?2"
+        ))?;
+        let mut rows = query.query((number, since))?;
+        while let Some(row) = rows.next()? {
+            parts.entry((row.get("start")?, row.get("width")?)).or_default().push(Summary::read(row)?);
+        }
+        let interval = |((start, width), parts): ((i64, i64), Vec<Summary>)| IntervalSum {
+            start: time(start.max(since)),
+            end: time(start.saturating_add(width).min(calendar.now.max(start))),
+            sum: Summary::merged(&parts),
+        };
+        Ok(Intervals { since: time(since), intervals: parts.into_iter().map(interval).collect() })
+    }
+
     /// Of all models, or of one; `unsaved` entries, which the file lacks, are counted too.
     pub(super) fn summaries(
         &mut self,
@@ -65,22 +129,33 @@ impl Writer {
     /// The sums of what is still in the journal, and of one row that isn't there yet, from `since`
     /// (seconds since 1970) on.
     fn journal(&self, since: i64, unsaved: &[u8]) -> rusqlite::Result<HashMap<u32, Summary>> {
-        let from = i128::from(since) * 1_000_000_000;
+        let from = i128::from(since) * SECOND;
         let mut sums: HashMap<u32, Summary> = HashMap::new();
+        self.each_row(since, unsaved, |row| add(&mut sums, row, from))?;
+        Ok(sums)
+    }
+
+    /// Each row of the journal that reaches beyond `since`, and the one that isn't there yet.
+    fn each_row(
+        &self,
+        since: i64,
+        unsaved: &[u8],
+        mut take: impl FnMut(&packed::Row<'_>),
+    ) -> rusqlite::Result<()> {
         let mut query =
             self.connection.prepare_cached("SELECT id, body FROM journal WHERE until >= ?1 ORDER BY id")?;
         let mut rows = query.query([since])?;
         while let Some(row) = rows.next()? {
             match packed::unpack(row.get_ref(1)?.as_blob()?) {
-                Ok(body) => add(&mut sums, &body, from),
+                Ok(body) => take(&body),
                 Err(e) => damaged(row.get(0)?, &e),
             }
         }
         // Of what this process has packed itself nothing is damaged.
         if let Ok(row) = packed::unpack(unsaved) {
-            add(&mut sums, &row, from);
+            take(&row);
         }
-        Ok(sums)
+        Ok(())
     }
 
     /// Up to where hours and days reach. What bears a later date than now, as the clock was set

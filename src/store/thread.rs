@@ -9,7 +9,7 @@ use super::fold::Step;
 use super::health::minute;
 use super::keeper::Keeper;
 use super::queue::Queue;
-use super::report::Summaries;
+use super::report::{Intervals, Summaries};
 use crate::clock::{self, Stopwatch};
 use crate::config::value::ModelName;
 use crate::drill;
@@ -41,6 +41,7 @@ pub(super) enum Command {
     Fold(DateTime<Utc>, Reply<Step>),
     SetBack(DateTime<Utc>, Reply<()>),
     Summaries { model: Option<ModelName>, since: DateTime<Utc>, now: DateTime<Utc>, reply: Reply<Summaries> },
+    Intervals { model: ModelName, since: DateTime<Utc>, now: DateTime<Utc>, reply: Reply<Intervals> },
     Events { model: Option<ModelName>, since: DateTime<Utc>, limit: usize, reply: Reply<Vec<Event>> },
 }
 
@@ -119,6 +120,14 @@ impl Keeper {
                     summaries.map_err(StoreError::sqlite("read the history"))
                 });
                 drop(reply.send(summaries));
+            }
+            Command::Intervals { model, since, now, reply } => {
+                let calendar = Calendar::new(now, self.retention);
+                let intervals = self.read(|writer| {
+                    let intervals = writer.intervals(&model, since, &calendar, unsaved);
+                    intervals.map_err(StoreError::sqlite("read the history"))
+                });
+                drop(reply.send(intervals));
             }
             Command::Events { model, since, limit, reply } => {
                 let events = self.read(|writer| {

@@ -6,6 +6,7 @@ mod account;
 mod bad_input;
 mod cog;
 mod cogs;
+mod export;
 mod faults;
 mod history;
 mod lifecycle;

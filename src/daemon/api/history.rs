@@ -1,14 +1,15 @@
-//! What happened, one by one.
+//! What happened: one by one, and by the hour.
 
-use super::{Api, start};
+use super::{Api, Named, Spanned, start};
 use crate::clock;
 use crate::config::value::ModelName;
-use crate::daemon::command::{Command, NoSnapshot};
+use crate::daemon::command::{Command, NoSnapshot, Refusal};
 use crate::daemon::problem::Problem;
 use crate::status::history::History;
+use crate::status::intervals::Intervals;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use serde::Deserialize;
 
 /// How many are told where nobody says how many, and at the most.
@@ -40,4 +41,22 @@ pub(super) async fn events(
         api.engine.ask(|reply| Command::Find(model, reply)).await??;
     }
     Ok(Json(History::of(events, since, limit, now)))
+}
+
+/// What happened to one model, by the hour and the day; a removed one's, too.
+pub(super) async fn intervals(
+    State(api): State<Api>,
+    name: Named,
+    span: Spanned,
+) -> Result<Json<Intervals>, Problem> {
+    let (Path(name), Query(span)) = (name?, span?);
+    let now = clock::now();
+    let since = start(span.since.as_deref(), now)?;
+    let unknown = |_| Refusal::UnknownModel { name: name.clone(), nearest: None };
+    let model: ModelName = name.parse().map_err(unknown)?;
+    let kept = api.store.intervals(model.clone(), since, now).in_time().await.map_err(NoSnapshot::from)?;
+    if kept.intervals.is_empty() {
+        api.engine.ask(|reply| Command::Find(name, reply)).await??;
+    }
+    Ok(Json(Intervals::of(model, &kept, now)))
 }
