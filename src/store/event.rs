@@ -89,6 +89,8 @@ impl Streaks {
             What::Boot { took } => {
                 Some((EventKind::Boot, json!({ "took": took.map(|took| took.as_secs_f64()) })))
             }
+            // The first state of a model that was never seen before is no change.
+            What::State { from, to, .. } if from == to => None,
             What::State { from, to, reason } => {
                 Some((EventKind::State, json!({ "from": from, "to": to, "reason": reason })))
             }
