@@ -20,6 +20,7 @@ pub mod next;
 mod online;
 mod output;
 mod overview;
+pub mod past;
 mod peak;
 mod reload;
 mod salvage;

@@ -24,6 +24,7 @@ fn status_tells_all_models_or_one() {
         [
             "GET /v1/status?since=24h",
             "GET /v1/models/llama?since=7d",
+            "GET /v1/models/llama/intervals?since=7d",
             "GET /v1/status?since=2026-11-20T08%3A00%3A00%2B01%3A00"
         ]
     );
@@ -334,7 +335,19 @@ fn check_exits_by_what_it_found() {
 fn help_is_what_was_looked_at() {
     let folder = tempfile::tempdir().unwrap();
     let mut help = String::new();
-    for verb in ["", "status", "check", "next", "beat", "pause", "resume", "reload", "completions"] {
+    for verb in [
+        "",
+        "status",
+        "history",
+        "export",
+        "check",
+        "next",
+        "beat",
+        "pause",
+        "resume",
+        "reload",
+        "completions",
+    ] {
         let arguments = [verb, "--help"].into_iter().filter(|argument| !argument.is_empty());
         let told = Told::from(warmctl(&folder).args(arguments).output().unwrap());
         assert_eq!(told.code, Some(0), "{told:?}");

@@ -4,13 +4,19 @@ use super::args;
 use super::client::{Client, ClientError};
 use super::failure::Failure;
 use super::output;
+use super::past::past;
 use super::screen::Screen;
 use super::session::Session;
 use super::{overview, picture};
 use crate::status::Snapshot;
+use crate::status::history::History;
+use crate::status::intervals::Intervals;
 use std::io::IsTerminal;
 use std::time::Duration;
 use tokio::time::MissedTickBehavior;
+
+/// The last so many are told of a model.
+const EVENTS: u32 = 8;
 
 /// From one picture to the next.
 const PERIOD: Duration = Duration::from_secs(2);
@@ -26,16 +32,32 @@ pub(super) async fn run(session: &Session, args: &args::Status) -> Result<(), Fa
 
 /// What is to be printed.
 async fn report(session: &Session, client: &Client, args: &args::Status) -> Result<String, Failure> {
-    let model = args.model.as_deref();
-    let body = client.status(model, &args.since).await?;
+    let model_named = args.model.as_deref();
+    let body = client.status(model_named, &args.since).await?;
     if session.json {
         return Ok(body.text());
     }
     let snapshot: Snapshot = client.read(&body)?;
-    Ok(match (model, snapshot.models.as_slice()) {
-        (Some(_), [model]) => picture(&snapshot, model, &session.look),
+    Ok(match (model_named, snapshot.models.as_slice()) {
+        (Some(name), [model]) => {
+            picture(&snapshot, model, &session.look) + &behind(session, client, name, &args.since).await?
+        }
         _ => overview(&snapshot, &session.look),
     })
+}
+
+/// What lies behind a model's picture; nothing where the daemon is of an older version, and knows no such path.
+async fn behind(session: &Session, client: &Client, model: &str, since: &str) -> Result<String, Failure> {
+    let asked = async {
+        let intervals: Intervals = client.read(&client.intervals(model, since).await?)?;
+        let history: History = client.read(&client.events(Some(model), since, EVENTS).await?)?;
+        Ok((intervals, history))
+    };
+    match asked.await {
+        Ok((intervals, history)) => Ok(past(&intervals, &history, &session.look)),
+        Err(ClientError::Refused(_)) => Ok(String::new()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Until Ctrl-C. A daemon that goes away meanwhile may come back: only at the start it must be there.
