@@ -34,9 +34,14 @@ impl Env {
         self.path(name).filter(|path| path.is_absolute())
     }
 
+    /// Whether the terminal knows no sequences: `TERM=dumb`.
+    pub fn has_dumb_terminal(&self) -> bool {
+        self.text("TERM").is_some_and(|term| term == "dumb")
+    }
+
     /// Whether a terminal may be written to in colours: neither `NO_COLOR` nor `TERM=dumb` says no.
     pub fn welcomes_color(&self) -> bool {
-        self.path("NO_COLOR").is_none() && self.text("TERM").is_none_or(|term| term != "dumb")
+        self.path("NO_COLOR").is_none() && !self.has_dumb_terminal()
     }
 
     /// The first of the directories that systemd lists in a variable, separated by colons.

@@ -62,7 +62,7 @@ async fn behind(session: &Session, client: &Client, model: &str, since: &str) ->
 
 /// Until Ctrl-C. A daemon that goes away meanwhile may come back: only at the start it must be there.
 async fn watch(session: &Session, client: &Client, args: &args::Status) -> Result<(), Failure> {
-    let redraw = std::io::stdout().is_terminal() && !session.json;
+    let redraw = std::io::stdout().is_terminal() && !session.json && !session.env.has_dumb_terminal();
     let mut ticks = tokio::time::interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let stop = tokio::signal::ctrl_c();

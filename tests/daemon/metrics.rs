@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
+use warmd::clock::Stopwatch;
 use warmd::heartbeat::Outcome;
 use warmd::sandbox::{Conduct, Spread};
 
@@ -228,6 +229,35 @@ fn counts_and_sums_are_those_of_status() {
     wait_until("the refused file shows", PATIENCE, || {
         samples(&seen.metrics(CLASSIC))["warmd_config_last_reload_successful"] == 0.0
     });
+}
+
+#[test]
+fn a_thousand_models_are_scraped_in_bounded_time_and_memory() {
+    let model = |number: u32| {
+        format!(
+            "[models.model-{number:04}]\ncog = \"http://127.0.0.1:1\"\nactive = [\"always\"]\nenabled = false\n"
+        )
+    };
+    let (_home, warmd, address) = listening(&(0..1000).map(model).collect::<String>());
+    let resident = |text: &str| samples(text)["process_resident_memory_bytes"];
+    let first = get(address, "/metrics", CLASSIC).body;
+    assert!(first.len() < 8 << 20, "{} bytes", first.len());
+    assert_eq!(first.matches("warmd_model_warm{").count(), 1000);
+    let watch = Stopwatch::start();
+    let mut last = String::new();
+    for _ in 0..20 {
+        last = get(address, "/metrics", OPEN_METRICS).body;
+    }
+    println!(
+        "measured: a thousand models: {:.1} MB a scrape, {:.0} ms; memory {:.0} → {:.0} MB",
+        last.len() as f64 / 1e6,
+        watch.elapsed().as_secs_f64() * 50.0,
+        resident(&first) / 1e6,
+        resident(&last) / 1e6
+    );
+    assert!(watch.elapsed() < PATIENCE, "{:?}", watch.elapsed());
+    assert!(resident(&last) < resident(&first) + 64e6, "it does not pile up");
+    assert!(warmd.stop().success());
 }
 
 #[test]
