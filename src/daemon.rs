@@ -29,7 +29,8 @@ use api::Api;
 use command::Handle;
 use configuration::Configuration;
 use engine::Engine;
-use listen::socket::SocketFile;
+use listen::socket::{Socket, SocketFile};
+use listen::tcp::{Tcp, Trouble};
 use listen::{Limits, serve};
 use reload::{Reload, Reloader};
 use signals::{Signals, Stop};
@@ -65,24 +66,14 @@ pub struct Daemon {
 
 impl Daemon {
     /// Starts a daemon that runs `configuration`.
-    pub async fn start(mut configuration: Configuration, env: Env) -> anyhow::Result<Self> {
+    pub async fn start(configuration: Configuration, env: Env) -> anyhow::Result<Self> {
         let signals = Signals::catch().context("can't catch signals")?;
         let settings = configuration.config.daemon.clone();
         let (store, recovered) = Store::open(&settings.state, settings.retention)?;
         let store = Arc::new(store);
-        let (listener, socket) = listen::socket::open(&settings.socket).await?;
-        let tcp = match settings.listen {
-            None => None,
-            // Warming matters more than the page: a taken port is told, not died of.
-            Some(address) => match listen::tcp::open(address) {
-                Ok(tcp) => Some(tcp),
-                Err(told) => {
-                    tracing::error!("{told}");
-                    configuration.warnings.push(told);
-                    None
-                }
-            },
-        };
+        let listener = Socket::open(&settings.socket).await?;
+        let (socket, trouble) = (listener.file(), Trouble::default());
+        let tcp = settings.listen.map(|address| Tcp::open(address, trouble.clone()));
         let client = Client::new().context("can't set up the HTTP client")?;
         let (engine, commands) = Handle::new();
         let (reloader, requests) = Reloader::new();
@@ -96,16 +87,20 @@ impl Daemon {
             path.display(),
             settings.state.display(),
             settings.socket.display(),
-            tcp.as_ref().map_or("off".to_owned(), |(_, address)| format!("http://{address}/v1/status")),
+            match &tcp {
+                Some(tcp) if tcp.is_open() => format!("http://{}/v1/status", tcp.address()),
+                Some(_) | None => "off".to_owned(),
+            },
             zones.describe()
         );
-        let run = Engine::new(configuration, known(recovered), store.clone(), client, Notifier::new());
+        let known = known(recovered);
+        let run = Engine::new(configuration, known, store.clone(), client, Notifier::new(), trouble);
         tasks.start("engine", run.run(commands, ending.clone()));
         let api = Api::new(engine.clone(), store.clone(), reloader.clone());
         let everything = api::everything(api.clone());
         tasks.start("socket", serve(listener, everything, Limits::SOCKET, stop.clone(), engine.clone()));
-        if let Some((tcp, address)) = tcp {
-            let reads = listen::tcp::guarded(api::reads(api), address);
+        if let Some(tcp) = tcp {
+            let reads = listen::tcp::guarded(api::reads(api), tcp.address());
             tasks.start("listen", serve(tcp, reads, Limits::LISTEN, stop.clone(), engine.clone()));
         }
         let zones = Arc::new(Mutex::new(zones));

@@ -13,6 +13,7 @@ use super::account::{Account, Demand};
 use super::clockwatch::{ClockWatch, Moved};
 use super::command::Command;
 use super::configuration::Configuration;
+use super::listen::tcp::Trouble;
 use super::signals::Stop;
 use super::systemd::Notifier;
 use crate::clock;
@@ -55,6 +56,8 @@ pub(super) struct Engine {
     client: Client,
     store: Arc<Store>,
     notifier: Notifier,
+    /// Whether the TCP address could be opened.
+    trouble: Trouble,
     slots: HashMap<ModelName, Slot>,
     /// What is known of models that are not in the file any more.
     dormant: HashMap<ModelName, Known>,
@@ -83,6 +86,7 @@ impl Engine {
         store: Arc<Store>,
         client: Client,
         notifier: Notifier,
+        trouble: Trouble,
     ) -> Self {
         let mut engine = Self {
             running: configuration.clone(),
@@ -92,6 +96,7 @@ impl Engine {
             client,
             store,
             notifier,
+            trouble,
             slots: HashMap::new(),
             dormant: known,
             accounts: HashMap::new(),

@@ -84,6 +84,7 @@ fn follow(model: &Arc<Model>, (facts, seen): &(Facts, Option<Observation>)) {
         config_loaded_at: sent(),
         config_error: None,
         notes: Vec::new(),
+        saved: true,
         models: vec![LiveModel {
             model: model.clone(),
             known,

@@ -29,6 +29,8 @@ pub struct LiveStatus {
     pub config_error: Option<String>,
     /// What else the user should know.
     pub notes: Vec<String>,
+    /// Whether the history goes into the state file.
+    pub saved: bool,
     /// In the file's order.
     pub models: Vec<LiveModel>,
 }

@@ -51,6 +51,11 @@ impl Health {
         notes
     }
 
+    /// Whether what happens goes into the file, and stays there.
+    pub fn is_saved(&self) -> bool {
+        !self.stopped && self.failing.is_none() && self.adrift.is_none()
+    }
+
     /// What is lost if the process ends now; none where all is saved.
     pub fn lost(&self) -> Option<String> {
         if let Some(adrift) = &self.adrift {

@@ -115,19 +115,6 @@ fn what_a_person_decides_outlives_a_kill_right_after() {
 }
 
 #[test]
-fn a_taken_listen_address_is_told_and_not_died_of() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let home = Home::new(GONE);
-    let text = std::fs::read_to_string(home.config()).unwrap();
-    home.write_whole(
-        &text.replace("listen = \"off\"", &format!("listen = \"{}\"", taken.local_addr().unwrap())),
-    );
-    let warmd = home.start();
-    assert!(home.status()["daemon"]["notes"].to_string().contains("listen"));
-    assert!(warmd.stop().success());
-}
-
-#[test]
 fn the_tcp_address_serves_reads_alone() {
     let port = {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

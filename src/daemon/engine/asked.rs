@@ -57,7 +57,9 @@ impl Engine {
             }
         };
         let mut notes = self.running.warnings.clone();
-        notes.extend(self.store.health().notes());
+        notes.extend(self.trouble.note());
+        let health = self.store.health();
+        notes.extend(health.notes());
         if self.running.config.daemon != self.settings {
             notes.push("[daemon] was changed since warmd started: restart it for that".to_owned());
         }
@@ -69,6 +71,7 @@ impl Engine {
             config_loaded_at: self.running.loaded_at,
             config_error: self.config_error.clone(),
             notes,
+            saved: health.is_saved(),
             models: models.map(model).collect(),
         }
     }

@@ -1,11 +1,15 @@
 //! The Unix socket: with the right mode from the start, a stale one replaced, a live one respected.
 
+use super::stream::Listener;
+use crate::clock::Stopwatch;
 use std::fs::{DirBuilder, File, Metadata, Permissions};
 use std::io::ErrorKind;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use thiserror::Error;
 use tokio::net::{UnixListener, UnixStream};
 
@@ -37,21 +41,103 @@ pub(in crate::daemon) enum SocketError {
     },
 }
 
-/// The socket's file, told from any other that takes its place.
+/// How often it is seen whether the socket is still in its place.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// The socket: makes its file anew where that was taken away, as a logout takes a user's folder for such files.
 #[derive(Debug)]
+pub(in crate::daemon) struct Socket {
+    file: SocketFile,
+    listener: Mutex<Arc<UnixListener>>,
+    looked: Mutex<Looked>,
+}
+
+#[derive(Debug)]
+struct Looked {
+    last: Stopwatch,
+    /// That it is missing was told.
+    told: bool,
+}
+
+/// The socket's file, told from any other that takes its place.
+#[derive(Debug, Clone)]
 pub(in crate::daemon) struct SocketFile {
     path: PathBuf,
-    identity: (u64, u64),
+    identity: Arc<Mutex<(u64, u64)>>,
+}
+
+impl Socket {
+    /// Opens it at `path`.
+    pub(in crate::daemon) async fn open(path: &Path) -> Result<Self, SocketError> {
+        let (listener, identity) = open(path).await?;
+        Ok(Self {
+            file: SocketFile { path: path.to_owned(), identity: Arc::new(Mutex::new(identity)) },
+            listener: Mutex::new(Arc::new(listener)),
+            looked: Mutex::new(Looked { last: Stopwatch::start(), told: false }),
+        })
+    }
+
+    /// Its file.
+    pub(in crate::daemon) fn file(&self) -> SocketFile {
+        self.file.clone()
+    }
+
+    /// Makes the file anew where there is none any more. Whatever else is in its place stays.
+    async fn look(&self) {
+        let path = &self.file.path;
+        let found = std::fs::symlink_metadata(path);
+        let wrong = match found {
+            Ok(meta) if identity(&meta) == *locked(&self.file.identity) => None,
+            Ok(_) => Some("something else is in its place".to_owned()),
+            Err(error) if error.kind() == ErrorKind::NotFound => match open(path).await {
+                Ok((listener, identity)) => {
+                    *locked(&self.file.identity) = identity;
+                    *locked(&self.listener) = Arc::new(listener);
+                    tracing::warn!("the socket {} was taken away, and is made again", path.display());
+                    None
+                }
+                Err(error) => Some(format!("it was taken away, and can't be made again: {error}")),
+            },
+            Err(error) => Some(error.to_string()),
+        };
+        let mut looked = locked(&self.looked);
+        looked.last = Stopwatch::start();
+        let tell = !std::mem::replace(&mut looked.told, wrong.is_some());
+        if let Some(wrong) = wrong.filter(|_| tell) {
+            tracing::error!("nobody reaches warmd at the socket {} any more: {wrong}", path.display());
+        }
+    }
+}
+
+impl Listener for Socket {
+    type Stream = UnixStream;
+
+    async fn accept(&self) -> std::io::Result<UnixStream> {
+        loop {
+            let until_look = LOOK.saturating_sub(locked(&self.looked).last.elapsed());
+            let listener = Arc::clone(&locked(&self.listener));
+            tokio::select! {
+                accepted = listener.accept() => return Ok(accepted?.0),
+                () = tokio::time::sleep(until_look) => self.look().await,
+            }
+        }
+    }
 }
 
 impl SocketFile {
     /// Takes it away, unless it is another daemon's by now.
     pub(in crate::daemon) fn remove(&self) {
-        if std::fs::symlink_metadata(&self.path).is_ok_and(|meta| identity(&meta) == self.identity) {
+        let own = *locked(&self.identity);
+        if std::fs::symlink_metadata(&self.path).is_ok_and(|meta| identity(&meta) == own) {
             // One that is left behind is replaced at the next start.
             let _ = std::fs::remove_file(&self.path);
         }
     }
+}
+
+/// What is behind it stays whole: nothing panics while it is held.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn identity(meta: &Metadata) -> (u64, u64) {
@@ -59,7 +145,7 @@ fn identity(meta: &Metadata) -> (u64, u64) {
 }
 
 /// Opens the socket at `path`.
-pub(in crate::daemon) async fn open(path: &Path) -> Result<(UnixListener, SocketFile), SocketError> {
+async fn open(path: &Path) -> Result<(UnixListener, (u64, u64)), SocketError> {
     let refused = |reason| SocketError::Refused { path: path.to_owned(), reason };
     match std::fs::symlink_metadata(path) {
         Ok(meta) if !meta.file_type().is_socket() => return Err(SocketError::NotASocket(path.to_owned())),
@@ -86,7 +172,7 @@ pub(in crate::daemon) async fn open(path: &Path) -> Result<(UnixListener, Socket
     opened
 }
 
-fn bind(private: &Path, path: &Path) -> std::io::Result<(UnixListener, SocketFile)> {
+fn bind(private: &Path, path: &Path) -> std::io::Result<(UnixListener, (u64, u64))> {
     // A umask may have left less than is needed.
     std::fs::set_permissions(private, Permissions::from_mode(0o700))?;
     let at = private.join("s");
@@ -100,5 +186,5 @@ fn bind(private: &Path, path: &Path) -> std::io::Result<(UnixListener, SocketFil
     std::fs::set_permissions(&at, Permissions::from_mode(MODE))?;
     let identity = identity(&std::fs::symlink_metadata(&at)?);
     std::fs::rename(&at, path)?;
-    Ok((listener, SocketFile { path: path.to_owned(), identity }))
+    Ok((listener, identity))
 }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpStream, UnixStream};
 
 /// What a connection goes over.
 pub(in crate::daemon) trait Stream:
@@ -31,23 +31,4 @@ pub(in crate::daemon) trait Listener: Send + 'static {
 
     /// The next one.
     fn accept(&self) -> impl Future<Output = std::io::Result<Self::Stream>> + Send;
-}
-
-impl Listener for UnixListener {
-    type Stream = UnixStream;
-
-    async fn accept(&self) -> std::io::Result<UnixStream> {
-        Ok(Self::accept(self).await?.0)
-    }
-}
-
-impl Listener for TcpListener {
-    type Stream = TcpStream;
-
-    async fn accept(&self) -> std::io::Result<TcpStream> {
-        let (stream, _) = Self::accept(self).await?;
-        // An answer is written whole: nothing is gained by holding its end back.
-        stream.set_nodelay(true)?;
-        Ok(stream)
-    }
 }

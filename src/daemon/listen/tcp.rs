@@ -1,5 +1,7 @@
 //! The TCP address: reads alone, which no page of another origin gets to see.
 
+use super::stream::Listener;
+use crate::clock::Stopwatch;
 use crate::daemon::problem::Problem;
 use axum::Router;
 use axum::extract::Request;
@@ -8,7 +10,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use std::net::{IpAddr, SocketAddr};
-use tokio::net::{TcpListener, TcpSocket};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 /// What a browser is told with every answer, unless the answer says otherwise. No
 /// `Access-Control-Allow-Origin` is among them: no other origin may read.
@@ -32,8 +36,93 @@ const KERNELS_PART: u32 = 128 * 1024;
 /// How many may wait to be taken.
 const BACKLOG: u32 = 1024;
 
+/// How often an address that can't be opened is tried again.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// The TCP address. One that can't be opened is told, and tried again: warming matters more than the page.
+#[derive(Debug)]
+pub(in crate::daemon) struct Tcp {
+    address: SocketAddr,
+    listener: OnceLock<TcpListener>,
+    tried: Mutex<Stopwatch>,
+    trouble: Trouble,
+}
+
+/// Why the TCP address is not open; empty where it is.
+#[derive(Debug, Clone, Default)]
+pub(in crate::daemon) struct Trouble(Arc<Mutex<Option<String>>>);
+
+impl Trouble {
+    /// In a sentence.
+    pub(in crate::daemon) fn note(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, note: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = note;
+    }
+}
+
+impl Tcp {
+    /// Opens it, or will; `trouble` tells how that stands.
+    pub(in crate::daemon) fn open(address: SocketAddr, trouble: Trouble) -> Self {
+        let (listener, tried) = (OnceLock::new(), Mutex::new(Stopwatch::start()));
+        let own = Self { address, listener, tried, trouble };
+        if let Err(why) = own.try_now() {
+            tracing::error!("{why}");
+        }
+        own
+    }
+
+    /// Where it is; where it is to be, while it is not open.
+    pub(in crate::daemon) fn address(&self) -> SocketAddr {
+        self.listener.get().and_then(|listener| listener.local_addr().ok()).unwrap_or(self.address)
+    }
+
+    /// Whether it is open.
+    pub(in crate::daemon) fn is_open(&self) -> bool {
+        self.listener.get().is_some()
+    }
+
+    fn try_now(&self) -> Result<(), String> {
+        match open(self.address) {
+            Ok((listener, _)) => {
+                let _ = self.listener.set(listener);
+                self.trouble.set(None);
+                Ok(())
+            }
+            Err(why) => {
+                self.trouble.set(Some(why.clone()));
+                Err(why)
+            }
+        }
+    }
+}
+
+impl Listener for Tcp {
+    type Stream = TcpStream;
+
+    async fn accept(&self) -> std::io::Result<TcpStream> {
+        let tried = || self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(listener) = self.listener.get() {
+                let (stream, _) = listener.accept().await?;
+                // An answer is written whole: nothing is gained by holding its end back.
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
+            let wait = AGAIN.saturating_sub(tried().elapsed());
+            tokio::time::sleep(wait).await;
+            *tried() = Stopwatch::start();
+            if self.try_now().is_ok() {
+                tracing::info!("listen = \"{}\" is open now: the report is read there", self.address);
+            }
+        }
+    }
+}
+
 /// Opens it; where it is in the end, or why it is not, for people.
-pub(in crate::daemon) fn open(address: SocketAddr) -> Result<(TcpListener, SocketAddr), String> {
+fn open(address: SocketAddr) -> Result<(TcpListener, SocketAddr), String> {
     let open = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         socket.set_reuseaddr(true)?;
@@ -44,7 +133,11 @@ pub(in crate::daemon) fn open(address: SocketAddr) -> Result<(TcpListener, Socke
         Ok((listener, address))
     };
     open().map_err(|error: std::io::Error| {
-        format!("listen = \"{address}\" can't be opened ({error}): the report is not read there")
+        format!(
+            "listen = \"{address}\" can't be opened ({error}): the report is not read there; it is tried again \
+             every {} s",
+            AGAIN.as_secs()
+        )
     })
 }
 

@@ -60,7 +60,8 @@ fn start() -> (SocketAddr, Count, JoinSet<anyhow::Result<()>>) {
         async { Bytes::from_owner(page) }
     };
     let routes = Router::new().route("/page", get(page)).route("/broken", get(broken));
-    let (listener, address) = tcp::open("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = tcp::Tcp::open("127.0.0.1:0".parse().unwrap(), tcp::Trouble::default());
+    let address = listener.address();
     let limits = Limits { sending: Duration::from_secs(2), ..Limits::LISTEN };
     let mut serving = JoinSet::new();
     serving.spawn(async move {

@@ -368,3 +368,22 @@ fn an_address_that_others_reach_is_warned_of_and_still_serves_reads_alone() {
     assert!(tcp(address, post).starts_with("HTTP/1.1 404 "));
     assert!(warmd.stop().success());
 }
+
+#[test]
+fn an_address_that_is_taken_is_told_and_opened_once_it_is_free() {
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = taken.local_addr().unwrap();
+    let home = home_at(&address.to_string(), ASLEEP);
+    let warmd = home.start();
+    let noted = || home.status()["daemon"]["notes"].to_string().contains("can't be opened");
+    assert!(noted());
+    warmd.tells(&["can't be opened (Address", "the report is not read there"]);
+    // Nothing of the file has to do with it.
+    assert!(home.ctl(&["reload"]).status.success());
+    assert!(noted(), "{}", home.status()["daemon"]);
+    drop(taken);
+    wait_until("it is open", PATIENCE, || TcpStream::connect(address).is_ok());
+    assert!(tcp(address, &get("/v1/status", "localhost")).starts_with("HTTP/1.1 200"));
+    wait_until("and told so", PATIENCE, || !noted());
+    assert!(warmd.stop().success());
+}

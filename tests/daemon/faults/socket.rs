@@ -315,3 +315,32 @@ fn a_request_may_be_no_larger_than_any_that_is_meant() {
     assert!(pause("content-length: 12", "{\"for\":\"2h\"}").starts_with("HTTP/1.1 200 "));
     assert!(warmd.stop().success());
 }
+
+#[test]
+fn one_that_is_taken_away_is_made_again() {
+    let home = Home::at_trace(ASLEEP);
+    let folder = home.path("run");
+    let socket = folder.join("warmd.sock");
+    moved(&home, &socket);
+    let warmd = Warmd::spawn(home.warmd());
+    let answers = || answers(&home, &socket);
+    wait_until("it answers", PATIENCE, answers);
+    fs::remove_file(&socket).unwrap();
+    wait_until("it answers again", PATIENCE, answers);
+    assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o660);
+    // As a logout does with a user's folder for such files.
+    fs::remove_dir_all(&folder).unwrap();
+    wait_until("it answers again", PATIENCE, answers);
+    warmd.tells(&["was taken away, and is made again"]);
+    // What is in its place stays, and is told.
+    fs::remove_file(&socket).unwrap();
+    fs::write(&socket, "somebody's").unwrap();
+    if !answers() {
+        warmd.tells(&["nobody reaches warmd at the socket", "something else is in its place"]);
+        assert_eq!(fs::read_to_string(&socket).unwrap(), "somebody's");
+        fs::remove_file(&socket).unwrap();
+    }
+    wait_until("it answers again", PATIENCE, answers);
+    assert!(warmd.stop().success());
+    assert!(!socket.exists(), "it takes away what it has made");
+}
