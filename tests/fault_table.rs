@@ -54,6 +54,20 @@ fn tests_in(file: &Path) -> Vec<String> {
     found
 }
 
+/// The modules in a folder and in those beneath, by their paths.
+fn modules_in(folder: &Path, path: &str) -> Vec<(String, PathBuf)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let module = format!("{path}::{}", entry.file_stem().unwrap().to_str().unwrap());
+        if entry.is_dir() {
+            found.extend(modules_in(&entry, &module));
+        } else {
+            found.push((module, entry));
+        }
+    }
+    found
+}
+
 /// Where the test of that path may stand.
 fn files(modules: &[&str]) -> Vec<PathBuf> {
     let (folder, inner) = match modules.split_first() {
@@ -101,12 +115,12 @@ fn every_row_names_tests_that_are_there() {
 #[test]
 fn every_test_of_a_fault_has_its_row() {
     let named: BTreeSet<String> = rows().iter().flat_map(|row| named(row.cells.last().unwrap())).collect();
-    let folder = root().join("tests/daemon/faults");
     let mut missing = Vec::new();
-    for file in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-        let module = file.file_stem().unwrap().to_str().unwrap().to_owned();
-        let tests = tests_in(&file).into_iter().map(|test| format!("daemon::faults::{module}::{test}"));
-        missing.extend(tests.filter(|test| !named.contains(test)));
+    let mut seen = 0;
+    for (module, file) in modules_in(&root().join("tests/daemon/faults"), "daemon::faults") {
+        let tests = tests_in(&file).into_iter().map(|test| format!("{module}::{test}"));
+        missing.extend(tests.inspect(|_| seen += 1).filter(|test| !named.contains(test)));
     }
+    assert!(seen > 100, "{seen} tests seen");
     assert!(missing.is_empty(), "docs/faults.md has no row for:\n{}", missing.join("\n"));
 }

@@ -130,6 +130,7 @@ impl From<Refusal> for Problem {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Span {
     since: Option<String>,
 }

@@ -13,6 +13,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// The configuration, or the state file, is not one that can be run: `EX_CONFIG`.
@@ -22,6 +23,9 @@ const BAD_CONFIGURATION: u8 = 78;
 /// never becomes an answer keeps one at reading it. With some to spare, the system shares its processors
 /// out among them, and the others' tasks go on.
 const WORKERS: usize = 8;
+
+/// Those, the store's, the one that watches files, and some in which names are looked up.
+const THREADS: usize = WORKERS + 4;
 
 /// Keeps hosted models warm in the hours when people use them, and measures whether it works.
 #[derive(Debug, Parser)]
@@ -65,6 +69,10 @@ pub fn main() -> ExitCode {
         tracing::warn!("a core file may come to hold the token, since the memory can't be sealed: {error}");
     }
     raise_file_limit();
+    if let Err(error) = try_threads() {
+        let told = format!("can't start {THREADS} threads: {error}; raise `TasksMax`, or `ulimit -u`");
+        return failed(&anyhow::anyhow!(told), 1);
+    }
     let runtime =
         match tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build() {
             Ok(runtime) => runtime,
@@ -81,6 +89,18 @@ pub fn main() -> ExitCode {
             failed(&error, code)
         }
     }
+}
+
+/// Whether there may be as many threads as there will be at least: the runtime panics where there may not, and
+/// waits for those that it has for ever.
+fn try_threads() -> std::io::Result<()> {
+    let gate = Mutex::new(());
+    std::thread::scope(|scope| {
+        // They are all there before the first one ends.
+        let _shut = gate.lock();
+        let waits = || drop(gate.lock());
+        (0..THREADS).try_for_each(|_| std::thread::Builder::new().spawn_scoped(scope, waits).map(drop))
+    })
 }
 
 /// A connection a model: the usual limit of 1024 guards programs that know no better, and may be raised.

@@ -3,6 +3,8 @@
 use super::command::Handle;
 use super::reload::Reloader;
 use crate::clock::Stopwatch;
+use rustix::process::Signal as Number;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +19,9 @@ pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    /// Those that would end the process, by their names, and mean nothing here: a file that may grow no
+    /// further is the store's to deal with, and what rotates logs may say so by the first.
+    others: Vec<(&'static str, Signal)>,
 }
 
 /// How the daemon is stopped.
@@ -35,6 +40,12 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
+            others: vec![
+                ("SIGUSR1", signal(SignalKind::user_defined1())?),
+                ("SIGUSR2", signal(SignalKind::user_defined2())?),
+                ("SIGALRM", signal(SignalKind::alarm())?),
+                ("SIGXFSZ", signal(SignalKind::from_raw(Number::XFSZ.as_raw()))?),
+            ],
         })
     }
 
@@ -58,6 +69,10 @@ impl Signals {
                     }
                     continue;
                 }
+                name = next_of(&mut self.others) => {
+                    tracing::warn!("{name}: it means nothing to warmd");
+                    continue;
+                }
             };
             match &asked {
                 None => {
@@ -73,4 +88,16 @@ impl Signals {
             }
         }
     }
+}
+
+/// The next of them that comes.
+async fn next_of(signals: &mut [(&'static str, Signal)]) -> &'static str {
+    std::future::poll_fn(|context| {
+        let mut come = signals.iter_mut().filter_map(|(name, signal)| match signal.poll_recv(context) {
+            Poll::Ready(Some(())) => Some(*name),
+            Poll::Ready(None) | Poll::Pending => None,
+        });
+        come.next().map_or(Poll::Pending, Poll::Ready)
+    })
+    .await
 }

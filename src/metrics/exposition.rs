@@ -153,6 +153,8 @@ impl Scrape {
         let help = "When the configuration that runs was read, in seconds since 1970.";
         let loaded = since_1970(self.live.config_loaded_at);
         page.value("warmd_config_last_reload_success_timestamp", Some(&Unit::Seconds), help, loaded)?;
+        let help = "Whether the history goes into the state file: 1, or 0 while it waits in memory.";
+        page.value("warmd_state_last_write_successful", None, help, truth(self.live.saved))?;
         let help = "The version of warmd, and the commit that it was built from.";
         page.family("warmd_build", None, help, MetricType::Info, |family| {
             let version = [("version", env!("CARGO_PKG_VERSION")), ("revision", env!("WARMD_REVISION"))];

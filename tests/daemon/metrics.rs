@@ -222,6 +222,7 @@ fn counts_and_sums_are_those_of_status() {
         let state = model["state"].as_str().unwrap();
         assert_eq!(value(&format!("warmd_model_state{{model=\"{name}\",state=\"{state}\"}}")), 1.0);
     }
+    assert_eq!(value("warmd_state_last_write_successful"), 1.0);
     for path in ["/-/healthy", "/-/ready"] {
         assert_eq!(get(seen.address, path, "*/*").status, 200);
     }

@@ -17,6 +17,7 @@ const LIMIT: usize = 1000;
 const MOST: usize = 100_000;
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     model: Option<String>,
     since: Option<String>,

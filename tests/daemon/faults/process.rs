@@ -8,6 +8,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -421,4 +422,58 @@ fn without_descriptors_it_says_so_and_all_goes_on_when_there_are_some_again() {
     }
     assert!(!warmd.log().iter().any(|line| line.contains("the journal can't be written")));
     assert!(warmd.stop().success());
+}
+
+#[test]
+fn signals_that_mean_nothing_change_nothing() {
+    let cogs = Cogs::start();
+    let home = Home::at_trace(&cogs.model("llama", EVERY_SECOND));
+    let warmd = home.start();
+    for name in ["SIGUSR1", "SIGUSR2", "SIGALRM", "SIGXFSZ"] {
+        let asked = cogs.asked("llama").len();
+        warmd.signal(&format!("-{}", &name["SIG".len()..]));
+        warmd.tells(&[&format!("{name}: it means nothing to warmd")]);
+        wait_until("heartbeats go on", PATIENCE, || cogs.asked("llama").len() > asked + 1);
+    }
+    assert!(warmd.stop().success());
+}
+
+#[test]
+fn a_state_file_that_may_grow_no_further_is_as_a_full_disk() {
+    let cogs = Cogs::start();
+    let home = Home::at_trace(&cogs.model("llama", EVERY_SECOND));
+    let warmd = Warmd::spawn(home.warmd_by("prlimit", &["--fsize=40960:"]));
+    let noted = || home.status()["daemon"]["notes"].to_string().contains("the state file can't be written");
+    wait_until("it is told", 3 * PATIENCE, || home.ctl(&["status"]).status.success() && noted());
+    let asked = cogs.asked("llama").len();
+    wait_until("heartbeats go on", PATIENCE, || cogs.asked("llama").len() > asked + 2);
+    let mut prlimit = Command::new("prlimit");
+    prlimit.arg(format!("--pid={}", warmd.id())).arg("--fsize=unlimited:");
+    assert!(prlimit.status().unwrap().success());
+    wait_until("all is saved", 2 * PATIENCE, || !noted());
+    assert!(home.ctl(&["pause", "llama"]).status.success());
+    home.model_when("llama", "as many counted as its server was asked", |model| {
+        counted(model) == cogs.asked("llama").len() as u64
+    });
+    assert!(warmd.stop().success());
+}
+
+/// The kernel bounds them for other users than root alone.
+#[test]
+fn too_few_threads_are_told_at_the_start() {
+    let home = Home::at_trace("");
+    let warmd = home.path("warmd");
+    fs::copy(env!("CARGO_BIN_EXE_warmd"), &warmd).unwrap();
+    fs::set_permissions(home.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = home.program("timeout");
+    command.args(["--kill-after=5", "30"]);
+    if rustix::process::geteuid().is_root() {
+        command.args(["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"]);
+    }
+    command.args(["prlimit", "--nproc=4:4"]).arg(warmd).args(["--config", "/nowhere/warm.toml"]);
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("can't start 12 threads: ") && said.contains("ulimit -u"), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
 }

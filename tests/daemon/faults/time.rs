@@ -68,7 +68,8 @@ fn a_clock_that_is_set_moves_the_windows_within_two_seconds() {
     }
     println!("measured: from the clock being set to a heartbeat in the window that it opened: {took:?}");
     // A busy machine may take its time, but not each time.
-    assert!(took.iter().min() < Some(&Duration::from_secs(2)), "{took:?}");
+    let in_time = took.iter().filter(|took| **took < Duration::from_secs(2)).count();
+    assert!(in_time > took.len() / 2, "{took:?}");
     let (asked, due) = (cogs.asked("steady").len() as f64, running.elapsed().as_secs_f64() / 2.0);
     assert!(asked < due + 4.0 + 3.0, "one more for each turn, and no burst: {asked} where {due} were due");
     assert!(asked > due / 2.0 - 1.0, "they went on: {asked} where {due} were due");
@@ -213,7 +214,8 @@ fn windows_turn_where_civil_time_does_at_summer_time_and_at_the_years_end() {
     let warmd = start(&home, &wall);
     for (name, edge, opens) in edges {
         let edge: DateTime<Utc> = edge.parse().unwrap();
-        wall.set(&(edge - TimeDelta::milliseconds(1500)).to_rfc3339());
+        let before_it = || wall.set(&(edge - TimeDelta::milliseconds(1500)).to_rfc3339());
+        before_it();
         let mut seen = (false, false);
         wait_until("it was seen on both sides of the edge", PATIENCE, || {
             let status = home.json(&["status", name]);
@@ -223,7 +225,12 @@ fn windows_turn_where_civil_time_does_at_summer_time_and_at_the_years_end() {
                 assert_eq!(open, (at >= edge) == opens, "{name} at {at}");
                 seen = (seen.0 || at < edge, seen.1 || at >= edge);
             }
-            seen.1
+            if seen == (false, true) {
+                // The machine was too busy to look in time.
+                seen.1 = false;
+                before_it();
+            }
+            seen == (true, true)
         });
         let (asked, state) = (cogs.asked(name).len(), if opens { "warm" } else { "idle" });
         home.model_when(name, state, |model| model["state"] == state);
