@@ -24,7 +24,8 @@ use week::Week;
 use zone::{Zone, ZoneError, Zones};
 
 /// How long nothing may open or close, and no closed date begin or end, until nothing ever will:
-/// two years, in seconds. Hours in several zones may coincide but for some weeks of the year.
+/// two years, in seconds. Hours in several zones may coincide but for some weeks of the year. Where a zone
+/// changes its ways further off (long ago, or beyond the end of its tables), that is not looked for.
 const QUIET: Seconds = 2 * 366 * DAY;
 
 /// The last second that four digits of a year can tell. An edge beyond it is none.

@@ -170,6 +170,7 @@ impl<'a> Report<'a> {
     pub(super) fn finish(mut self, file: &str) -> (Option<Problems>, Vec<Problem>, Vec<Problem>) {
         let source = self.mended.source();
         let masked = secret::mask(source, &self.hidden);
+        let secrets = secret::bodies(source);
         self.findings.sort_by_key(|finding| finding.span.as_ref().map_or(0, |span| span.start));
         let file: Arc<str> = file.into();
         let mut lines = Lines::new(source);
@@ -180,21 +181,29 @@ impl<'a> Report<'a> {
                 Severity::Warning => &mut warnings,
             };
             let drawn = list.len() < DRAWN;
-            list.push(problem(finding, &file, &masked, &mut lines, drawn));
+            list.push(problem(finding, &file, (&masked, &secrets), &mut lines, drawn));
         }
         let errors = if errors.is_empty() { None } else { Some(Problems(errors)) };
         let tokens = self.tokens.into_iter().enumerate();
-        let tokens = tokens.map(|(n, token)| problem(token, &file, &masked, &mut lines, n < DRAWN)).collect();
+        let shown = (masked.as_str(), secrets.as_slice());
+        let tokens = tokens.map(|(n, token)| problem(token, &file, shown, &mut lines, n < DRAWN)).collect();
         (errors, warnings, tokens)
     }
 }
 
-fn problem(finding: Finding, file: &Arc<str>, masked: &str, lines: &mut Lines<'_>, drawn: bool) -> Problem {
+/// As it is shown: drawn from the `masked` source, without its `secrets`.
+fn problem(
+    finding: Finding,
+    file: &Arc<str>,
+    (masked, secrets): (&str, &[&str]),
+    lines: &mut Lines<'_>,
+    drawn: bool,
+) -> Problem {
     let span = finding.span;
     let place = span.as_ref().map(|span| lines.place(span.start));
     let (line, column) = place.map_or((1, 1), |place| (place.line, place.column));
     let other = finding.other;
-    let tidy = |text: String| quote::whole(&secret::redact(&text));
+    let tidy = |text: String| quote::whole(&secret::without(secret::redact(&text), secrets));
     let mut title = tidy(finding.title);
     if let Some((other, label)) = &other {
         title = format!("{title} ({label} in line {})", lines.number(other.start));

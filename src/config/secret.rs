@@ -13,6 +13,12 @@ const PREFIXES: [&str; 6] = ["r8_", "hf_", "ghp_", "github_pat_", "sk-", "Bearer
 /// A prefix with fewer characters behind it is a word, not a token.
 const SHORTEST: usize = 4;
 
+/// A secret that is shorter than this may be any word, in bytes.
+const LEAST_BODY: usize = 8;
+
+/// So many secrets of one file are looked for where they should not be.
+const BODIES: usize = 64;
+
 /// Keys whose values are secrets, wherever they stand.
 const KEYS: [&str; 9] =
     ["token", "secret", "password", "passwd", "api_key", "api-key", "apikey", "bearer", "authorization"];
@@ -54,6 +60,26 @@ pub(super) fn redact(text: &str) -> Cow<'_, str> {
     }
     shown.push_str(&text[from..]);
     Cow::Owned(shown)
+}
+
+/// The secrets of a text, each without what tells that it is one. So many at the most: who puts more into
+/// one file puts anything there.
+pub(super) fn bodies(text: &str) -> Vec<&str> {
+    let mut hidden = Vec::new();
+    recognisable(text, &mut hidden);
+    by_key(text, &mut hidden);
+    let bodies = hidden.into_iter().map(|range| text[range].trim_matches(['"', '\'', ' ']));
+    bodies.filter(|body| body.len() >= LEAST_BODY).take(BODIES).collect()
+}
+
+/// A text without these: broken syntax may have cut off what tells that they are secrets.
+pub(super) fn without(text: Cow<'_, str>, bodies: &[&str]) -> String {
+    bodies.iter().fold(
+        text.into_owned(),
+        |text, body| {
+            if text.contains(body) { text.replace(body, "…") } else { text }
+        },
+    )
 }
 
 /// A file's text with every secret in it under stars, byte by byte, so that places stay the same.

@@ -67,8 +67,8 @@ fn with_tokens(text: &str) -> String {
     let mut parts = by_key.split(MARK);
     let mut all = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        // What stands within a word is a part of the word.
-        if !all.ends_with(|c: char| c.is_ascii_alphanumeric()) {
+        // What stands within a word is a part of the word; behind a backslash, `r` would be one of an escape.
+        if !all.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '\\') {
             all.push_str("r8_");
             all.push_str(HUSH);
         }

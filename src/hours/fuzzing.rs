@@ -57,6 +57,12 @@ fn parsed<T: FromStr<Err = GrammarError>>(entry: &str) -> Option<T> {
 fn edges(hours: &ActiveHours, at: DateTime<Utc>) {
     let second = TimeDelta::seconds(1);
     let here = hours.at(at);
+    // Zones may have had other ways before the stretch that is looked through, or will.
+    let is_far =
+        |edge: Option<DateTime<Utc>>| edge.is_some_and(|edge| (edge - at).num_seconds().abs() > super::QUIET);
+    if is_far(here.since) || is_far(here.until) {
+        return;
+    }
     if let Some(until) = here.until {
         assert!(until > at, "an edge that is over: {here:?} at {at}");
         let next = hours.at(until);
