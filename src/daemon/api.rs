@@ -187,7 +187,7 @@ async fn beat(State(api): State<Api>, name: Named) -> Result<Json<Value>, Proble
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with `for`, or none of it")]
 struct PauseRequest {
     r#for: Option<String>,
 }
