@@ -6,6 +6,10 @@
 //! At rest a distribution is bytes (some 60 B, and 1 to 2 B a bucket hit); the 13 KB of open
 //! buckets live only inside a method. Refuses bytes that it didn't write.
 
+mod shape;
+
+pub use shape::Shape;
+
 use base64::prelude::{BASE64_STANDARD, Engine};
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer, V2Serializer};
@@ -201,47 +205,6 @@ impl Distribution {
     }
 }
 
-/// A distribution as it is drawn: how many lie in each of some columns that grow by the same factor.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Shape {
-    /// The shortest, in seconds, to the bucket.
-    pub least: f64,
-    /// The longest, in seconds, to the bucket.
-    pub most: f64,
-    /// How many in each column.
-    pub counts: Vec<u64>,
-}
-
-impl Shape {
-    /// That of all of these together, each as [`Distribution::to_base64`] has it; what can't be read is left
-    /// out. None where nothing is left.
-    pub fn of<'a>(parts: impl IntoIterator<Item = &'a str>, columns: usize) -> Option<Self> {
-        let mut whole: Option<Histogram<u64>> = None;
-        for part in parts {
-            let Ok(bytes) = BASE64_STANDARD.decode(part) else { continue };
-            let Ok(histogram) = Deserializer::new().deserialize::<u64, _>(&mut &*bytes) else { continue };
-            match &mut whole {
-                Some(whole) => drop(whole.add(histogram)),
-                None => whole = Some(histogram),
-            }
-        }
-        let whole = whole.filter(|whole| !whole.is_empty())?;
-        let (mut least, mut most) = (whole.min(), whole.max());
-        if whole.equivalent(least, most) {
-            (least, most) = (whole.median_equivalent(least), whole.median_equivalent(least));
-        }
-        let (least, most) = (least.max(1) as f64 / 1e6, most.max(1) as f64 / 1e6);
-        let mut counts = vec![0; columns.max(1)];
-        for bucket in whole.iter_recorded() {
-            let at = (bucket.value_iterated_to().max(1) as f64 / 1e6).clamp(least, most);
-            let share = if most > least { (at / least).ln() / (most / least).ln() } else { 0.0 };
-            let column = ((share * counts.len() as f64) as usize).min(counts.len() - 1);
-            counts[column] += bucket.count_since_last_iteration();
-        }
-        Some(Self { least, most, counts })
-    }
-}
-
 impl PartialEq for Distribution {
     /// Whether they tell the same of the durations, however these came together.
     fn eq(&self, other: &Self) -> bool {
@@ -349,117 +312,4 @@ fn seconds(ns: u64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn of(times: &[Duration]) -> Distribution {
-        let mut d = Distribution::default();
-        for time in times {
-            d.record(*time);
-        }
-        d
-    }
-
-    fn nearest_rank(sorted: &[Duration], percent: usize) -> f64 {
-        sorted[(sorted.len() * percent).div_ceil(100).max(1) - 1].as_secs_f64()
-    }
-
-    /// From 100 µs, below which a loopback does not answer, to the longest; spread evenly in scale.
-    fn times() -> impl Strategy<Value = Vec<Duration>> {
-        prop::collection::vec((-4.0..3.556_f64).prop_map(|e| Duration::from_secs_f64(10f64.powf(e))), 1..1500)
-    }
-
-    proptest! {
-        #[test]
-        fn percentiles_are_within_one_percent_of_the_exact_ones(mut raw in times()) {
-            let told = of(&raw).percentiles().unwrap();
-            raw.sort();
-            let near = |told: f64, exact: f64| (told - exact).abs() <= exact * 0.01;
-            prop_assert_eq!(told.count, raw.len() as u64);
-            for (percent, value) in [(50, told.p50), (90, told.p90), (99, told.p99)] {
-                let exact = nearest_rank(&raw, percent);
-                prop_assert!(near(value, exact), "p{percent}: {value} told, {exact} exact");
-            }
-            let mean = raw.iter().map(Duration::as_secs_f64).sum::<f64>() / raw.len() as f64;
-            prop_assert!((told.mean - mean).abs() <= mean * 1e-6);
-            prop_assert!((told.min - raw[0].as_secs_f64()).abs() < 1e-9);
-            prop_assert!((told.max - raw[raw.len() - 1].as_secs_f64()).abs() < 1e-9);
-            prop_assert!(told.min <= told.p50 && told.p50 <= told.p90 && told.p90 <= told.p99 && told.p99 <= told.max);
-        }
-
-        #[test]
-        fn merged_is_as_recorded_together(parts in prop::collection::vec(times(), 0..4)) {
-            let together = of(&parts.concat());
-            let apart: Vec<_> = parts.iter().map(|p| of(p)).collect();
-            prop_assert_eq!(&Distribution::merged(&apart), &together);
-            let mut one_by_one = Distribution::default();
-            for part in &apart {
-                one_by_one.merge(part);
-            }
-            prop_assert_eq!(&one_by_one, &together);
-            prop_assert_eq!(one_by_one.percentiles(), together.percentiles());
-        }
-
-        #[test]
-        fn bytes_come_back_as_they_were(raw in times()) {
-            let d = of(&raw);
-            let back = Distribution::from_bytes(&d.to_bytes()).unwrap();
-            prop_assert_eq!(&back, &d);
-            prop_assert_eq!(back.count(), raw.len() as u64);
-        }
-
-        #[test]
-        fn other_bytes_are_refused_or_read_without_a_panic(
-            raw in times(), at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<prop::sample::Index>(),
-        ) {
-            let mut bytes = of(&raw).to_bytes();
-            let at = at.index(bytes.len());
-            bytes[at] = byte;
-            if let Ok(d) = Distribution::from_bytes(&bytes) {
-                let _ = d.percentiles();
-            }
-            prop_assert!(Distribution::from_bytes(&bytes[..cut.index(bytes.len()).max(1)]).is_err());
-        }
-    }
-
-    #[test]
-    fn the_empty_one_has_nothing_to_tell() {
-        let d = Distribution::default();
-        assert!(d.is_empty() && d.percentiles().is_none() && d.to_bytes().is_empty());
-        assert!(d.boot_status(0).is_none());
-        assert_eq!(Distribution::from_bytes(&[]), Ok(d));
-    }
-
-    #[test]
-    fn boots_of_unknown_duration_count() {
-        let unknown = Distribution::default().boot_status(2).unwrap();
-        assert_eq!((unknown.count, unknown.p50, unknown.max), (2, None, None));
-        let known = of(&[Duration::from_secs(9)]).boot_status(3).unwrap();
-        assert_eq!((known.count, known.p50, known.max), (3, Some(9.0), Some(9.0)));
-    }
-
-    #[test]
-    fn what_is_out_of_bounds_counts_at_the_bound() {
-        let p = of(&[Duration::ZERO, Duration::MAX]).percentiles().unwrap();
-        assert!((p.min - 1e-6).abs() < f64::EPSILON && (p.max - 3600.0).abs() < f64::EPSILON);
-    }
-
-    #[test]
-    fn an_hour_of_heartbeats_is_a_few_hundred_bytes() {
-        let d = of(&(0..120).map(|i| Duration::from_micros(400_000 + i * 1_731)).collect::<Vec<_>>());
-        assert!(d.to_bytes().len() < 250, "{} bytes", d.to_bytes().len());
-    }
-
-    #[test]
-    fn other_bounds_are_refused_before_they_cost_memory() {
-        let mut wide = Histogram::<u64>::new_with_bounds(1, u64::MAX / 2, 3).unwrap();
-        wide.record(5).unwrap();
-        let mut bytes = postcard::to_stdvec(&Extremes { min: 1, max: 1, sum: 1 }).unwrap();
-        V2Serializer::new().serialize(&wide, &mut bytes).unwrap();
-        assert_eq!(
-            Distribution::from_bytes(&bytes),
-            Err(LatencyError::Histogram("it has other bounds".into()))
-        );
-    }
-}
+mod tests;

@@ -10,7 +10,9 @@ use crate::provider::Facts;
 use crate::state::Known;
 use crate::store::{Summaries, Summary};
 use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What the engine knows at an instant.
 #[derive(Debug, Clone)]
@@ -92,8 +94,8 @@ fn model_status(live: &LiveModel, sum: &Summary, since: DateTime<Utc>, at: DateT
         next_at: live.next_at,
         last: known.last.as_ref().map(LastHeartbeat::from),
         hours: hours(live, sum, since, at),
-        counts: Outcome::ALL.iter().map(|outcome| (*outcome, sum.count(*outcome))).collect(),
-        latency: Latencies { warm: sum.warm.percentiles(), cold: sum.cold.percentiles() },
+        counts: counts(sum),
+        latency: Latencies::of(sum),
         boot: sum.boot.boot_status(sum.boots),
         notes: Vec::new(),
     };
@@ -114,14 +116,34 @@ fn window(model: &Model, at: DateTime<Utc>) -> WindowStatus {
 fn hours(live: &LiveModel, sum: &Summary, since: DateTime<Utc>, at: DateTime<Utc>) -> HoursSpent {
     let pending = match live.known.accounted_to.map(|mark| mark.max(since)) {
         Some(mark) if mark < at => live.model.hours.open_within(mark, at),
-        Some(_) | None => std::time::Duration::ZERO,
+        Some(_) | None => Duration::ZERO,
     };
-    let (warm, cold, unknown) = (sum.spent.warm, sum.spent.cold, sum.spent.unknown + pending);
-    HoursSpent {
-        open: (warm + cold + unknown).as_secs_f64(),
-        warm: warm.as_secs_f64(),
-        cold: cold.as_secs_f64(),
-        unknown: unknown.as_secs_f64(),
-        cold_heartbeats: sum.cold_in_hours,
+    HoursSpent::of(sum, pending)
+}
+
+/// Heartbeats by outcome; every outcome has its key.
+pub(super) fn counts(sum: &Summary) -> BTreeMap<Outcome, u64> {
+    Outcome::ALL.iter().map(|outcome| (*outcome, sum.count(*outcome))).collect()
+}
+
+impl HoursSpent {
+    /// What is summed up, and `pending` that nobody vouches for yet.
+    pub(super) fn of(sum: &Summary, pending: Duration) -> Self {
+        let (warm, cold) = (sum.spent.warm, sum.spent.cold);
+        let unknown = sum.spent.unknown.saturating_add(pending);
+        Self {
+            open: warm.saturating_add(cold).saturating_add(unknown).as_secs_f64(),
+            warm: warm.as_secs_f64(),
+            cold: cold.as_secs_f64(),
+            unknown: unknown.as_secs_f64(),
+            cold_heartbeats: sum.cold_in_hours,
+        }
+    }
+}
+
+impl Latencies {
+    /// What is summed up.
+    pub(super) fn of(sum: &Summary) -> Self {
+        Self { warm: sum.warm.percentiles(), cold: sum.cold.percentiles() }
     }
 }

@@ -3,6 +3,7 @@
 //! Its serialised form is that of `warmctl export --format json`, by the same rules as the Snapshot's; the
 //! figures of an interval are named as the Snapshot's are.
 
+use super::assemble::counts;
 use super::{BootStatus, HoursSpent, Latencies, VERSION, rfc3339};
 use crate::config::value::ModelName;
 use crate::heartbeat::Outcome;
@@ -10,6 +11,7 @@ use crate::store;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// What happened to one model within a span.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,19 +75,12 @@ impl Intervals {
 impl From<&store::IntervalSum> for IntervalStatus {
     fn from(interval: &store::IntervalSum) -> Self {
         let sum = &interval.sum;
-        let spent = sum.spent;
         Self {
             start: interval.start,
             end: interval.end,
-            hours: HoursSpent {
-                open: spent.open().as_secs_f64(),
-                warm: spent.warm.as_secs_f64(),
-                cold: spent.cold.as_secs_f64(),
-                unknown: spent.unknown.as_secs_f64(),
-                cold_heartbeats: sum.cold_in_hours,
-            },
-            counts: Outcome::ALL.iter().map(|outcome| (*outcome, sum.count(*outcome))).collect(),
-            latency: Latencies { warm: sum.warm.percentiles(), cold: sum.cold.percentiles() },
+            hours: HoursSpent::of(sum, Duration::ZERO),
+            counts: counts(sum),
+            latency: Latencies::of(sum),
             boot: sum.boot.boot_status(sum.boots),
             histograms: Histograms {
                 warm: sum.warm.to_base64(),

@@ -132,6 +132,10 @@ fn every_refusal_on_the_socket_is_a_problem_document() {
     for (request, status) in [
         (get("/v1/status?since=5"), 400),
         (get("/v1/status?since=1h&since=2h"), 400),
+        (get("/v1/status?sicne=7d"), 400),
+        (get("/v1/events?sicne=7d"), 400),
+        (get("/v1/events?limit=many"), 400),
+        (get("/v1/models/nobody/intervals"), 404),
         (get("/v1/models/%ff"), 400),
         (get("/v1/models/lama"), 404),
         (get("/v2/status"), 404),

@@ -86,7 +86,7 @@ impl Tcp {
 
     fn try_now(&self) -> Result<(), String> {
         match open(self.address) {
-            Ok((listener, _)) => {
+            Ok(listener) => {
                 let _ = self.listener.set(listener);
                 self.trouble.set(None);
                 Ok(())
@@ -121,16 +121,14 @@ impl Listener for Tcp {
     }
 }
 
-/// Opens it; where it is in the end, or why it is not, for people.
-fn open(address: SocketAddr) -> Result<(TcpListener, SocketAddr), String> {
+/// Opens it; or why it is not, for people.
+fn open(address: SocketAddr) -> Result<TcpListener, String> {
     let open = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         socket.set_reuseaddr(true)?;
         socket.set_send_buffer_size(KERNELS_PART)?;
         socket.bind(address)?;
-        let listener = socket.listen(BACKLOG)?;
-        let address = listener.local_addr()?;
-        Ok((listener, address))
+        socket.listen(BACKLOG)
     };
     open().map_err(|error: std::io::Error| {
         format!(
