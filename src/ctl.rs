@@ -30,7 +30,6 @@ mod socket;
 mod status;
 mod table;
 mod timing;
-mod words;
 
 pub use look::Look;
 pub use model::picture;
@@ -38,6 +37,7 @@ pub use overview::overview;
 pub use screen::Screen;
 
 use crate::config::Env;
+use crate::words;
 use args::{Cli, Verb};
 use clap::{CommandFactory, Parser};
 use failure::Failure;

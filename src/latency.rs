@@ -177,6 +177,22 @@ impl Distribution {
         })
     }
 
+    /// The distribution as a line: for each bucket that was hit the share of all that took no longer, and that
+    /// time in seconds, told as [`Self::percentiles`] tells it; both rise. Empty where nothing was recorded.
+    pub fn curve(&self) -> Vec<(f64, f64)> {
+        let Some(open) = self.open() else { return Vec::new() };
+        let Some(extremes) = open.extremes else { return Vec::new() };
+        let count = open.buckets.len();
+        let mut seen = 0;
+        let bucket = |bucket: hdrhistogram::iterators::IterationValue<u32>| {
+            seen += bucket.count_since_last_iteration();
+            let middle = open.buckets.median_equivalent(bucket.value_iterated_to()) * 1000;
+            let time = if seen == count { extremes.max } else { middle.clamp(extremes.min, extremes.max) };
+            (seen as f64 / count as f64, seconds(time))
+        };
+        open.buckets.iter_recorded().map(bucket).collect()
+    }
+
     /// The report of `boots` boots, of which this is how long those took whose duration is known.
     /// None where there was none.
     pub fn boot_status(&self, boots: u64) -> Option<BootStatus> {

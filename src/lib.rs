@@ -16,13 +16,13 @@
 //! - [`hours`]: active hours, civil time and its edges
 //! - [`schedule`]: when a model's next heartbeat is due, and whether it may go; [`pace`]: how many
 //!   creates an account allows
-//! - `quote`: what others wrote, made fit to be shown
+//! - `quote`: what others wrote, made fit to be shown; `words`: figures as people say them
 //! - [`provider`]: Replicate and Cog, and the minimal input; [`heartbeat`]: one of them, as observed
 //! - [`classify`]: cold or warm, by evidence
 //! - [`journal`]: what happened, entry by entry; [`state`]: what is known of a model, a fold over it
 //! - [`latency`] and [`store`]: histograms, and what outlives the process
 //! - [`status`]: the one Snapshot that everything shown is made from
-//! - [`metrics`]: what Prometheus scrapes
+//! - [`metrics`]: what Prometheus scrapes; [`page`]: what people look at in a browser
 //! - [`daemon`]: the wiring, and [`ctl`]: the tool
 //! - [`sandbox`]: the embedded stand-in for Replicate and Cog
 
@@ -41,6 +41,7 @@ pub mod latency;
 pub mod memory;
 pub mod metrics;
 pub mod pace;
+pub mod page;
 pub mod provider;
 mod quote;
 pub mod sandbox;
@@ -48,3 +49,4 @@ pub mod schedule;
 pub mod state;
 pub mod status;
 pub mod store;
+mod words;

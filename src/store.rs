@@ -14,6 +14,7 @@ mod fold;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod health;
+mod hourly;
 mod keeper;
 mod names;
 mod packed;
@@ -29,6 +30,7 @@ mod writer;
 pub use error::StoreError;
 pub use event::{Event, EventKind};
 pub use health::Health;
+pub use hourly::{HourSum, Hourly};
 pub use report::{IntervalSum, Intervals, Summaries};
 pub use summary::{SpentTimes, Summary};
 pub use writer::Recovered;
@@ -147,6 +149,12 @@ impl Store {
     /// included.
     pub fn intervals(&self, model: ModelName, since: DateTime<Utc>, now: DateTime<Utc>) -> Asked<Intervals> {
         self.ask(|reply| Command::Intervals { model, since, now, reply })
+    }
+
+    /// How every model's active hours were spent from `since` on, by the hour or the day, whatever was
+    /// appended up to now included.
+    pub fn hourly(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Asked<Hourly> {
+        self.ask(|reply| Command::Hourly { since, now, reply })
     }
 
     /// The latest `limit` events since then, latest first; of one model, or of all.

@@ -13,7 +13,7 @@ use warmd::journal::{Entry, Spent, What};
 use warmd::latency::Distribution;
 use warmd::status::State;
 use warmd::store::EventKind::{self, Boot, Cold, Failure};
-use warmd::store::{Event, Folded, Recovered, Store, Summary};
+use warmd::store::{Event, Folded, Recovered, Store, Summaries, Summary};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -47,6 +47,28 @@ impl Open {
             let one = self.store.summary(model("model-1"), ago(since), now()).await.unwrap();
             assert_eq!(one.models.get(&model("model-1")), told.models.get(&model("model-1")));
             assert!(one.models.len() <= 1 && one.since == told.since);
+            self.hours_are_of(&told, since).await;
+        }
+    }
+
+    /// Asserts that hour by hour it is the same as in all.
+    async fn hours_are_of(&self, told: &Summaries, since: i64) {
+        let hourly = self.store.hourly(ago(since), now()).await.unwrap();
+        assert_eq!(hourly.since, told.since);
+        for (name, whole) in &told.models {
+            let hours = hourly.models.get(name).map_or(&[][..], Vec::as_slice);
+            assert!(hours.windows(2).all(|two| two[0].start <= two[1].start), "{hours:?}");
+            let mut sum = Summary::default();
+            for hour in hours {
+                assert!(hour.end > told.since, "{hour:?}");
+                sum.spent.warm += hour.spent.warm;
+                sum.spent.cold += hour.spent.cold;
+                sum.spent.unknown += hour.spent.unknown;
+                sum.cold_in_hours += hour.cold_in_hours;
+                sum.boots += hour.boots;
+            }
+            let told = (whole.spent, whole.cold_in_hours, whole.boots);
+            assert_eq!((sum.spent, sum.cold_in_hours, sum.boots), told, "{name} since {since} s ago");
         }
     }
 

@@ -1,6 +1,7 @@
 //! The daemon's HTTP API: all of it on the Unix socket, reads alone on TCP.
 
 mod history;
+mod page;
 mod scrape;
 
 use super::command::{Command, Handle, NoSnapshot, Refusal, Stopping};
@@ -73,6 +74,9 @@ fn routes() -> Router<Api> {
         .route("/v1/models/{name}", get(one))
         .route("/v1/models/{name}/intervals", get(history::intervals))
         .route("/v1/events", get(history::events))
+        .route("/", get(page::overview))
+        .route("/models/{name}", get(page::one))
+        .route("/assets/{name}", get(page::asset))
         .route("/metrics", get(scrape::metrics))
         .route("/-/healthy", get(scrape::healthy))
         .route("/-/ready", get(scrape::ready))

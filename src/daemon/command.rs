@@ -1,6 +1,7 @@
 //! What others may ask of the engine, and how they ask it.
 
 use super::configuration::Configuration;
+use crate::config::Config;
 use crate::drill;
 use crate::heartbeat::Heartbeat;
 use crate::hours::zone::Zones;
@@ -9,6 +10,7 @@ use crate::status::Snapshot;
 use crate::status::assemble::{LiveStatus, assemble};
 use crate::store::{Asked, StoreError, Summaries};
 use chrono::{DateTime, Utc};
+use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
@@ -82,6 +84,17 @@ pub enum NoSnapshot {
     Store(#[from] StoreError),
 }
 
+/// The one Snapshot, and what it was made from.
+#[derive(Debug)]
+pub struct Report {
+    /// What is told.
+    pub snapshot: Snapshot,
+    /// The configuration that runs.
+    pub config: Arc<Config>,
+    /// What the store has summed up.
+    pub sums: Summaries,
+}
+
 /// The way to the engine.
 #[derive(Debug, Clone)]
 pub struct Handle(mpsc::Sender<Command>);
@@ -113,8 +126,14 @@ impl Handle {
     /// The one Snapshot, summed up from `since` on. The engine itself asks for the sums: so they
     /// hold what it knows, and no heartbeat that has landed since, whose hours would count twice.
     pub async fn snapshot(&self, since: DateTime<Utc>) -> Result<Snapshot, NoSnapshot> {
+        self.report(since).await.map(|report| report.snapshot)
+    }
+
+    /// As [`Self::snapshot`], with what it was made from.
+    pub async fn report(&self, since: DateTime<Utc>) -> Result<Report, NoSnapshot> {
         drill::panic_in("snapshot");
         let (live, sums) = self.ask(|reply| Command::Live(since, reply)).await?;
-        Ok(assemble(&live, &sums.in_time().await?))
+        let sums = sums.in_time().await?;
+        Ok(Report { snapshot: assemble(&live, &sums), config: live.config, sums })
     }
 }

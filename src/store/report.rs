@@ -136,7 +136,7 @@ impl Writer {
     }
 
     /// Each row of the journal that reaches beyond `since`, and the one that isn't there yet.
-    fn each_row(
+    pub(super) fn each_row(
         &self,
         since: i64,
         unsaved: &[u8],
@@ -160,7 +160,7 @@ impl Writer {
 
     /// Up to where hours and days reach. What bears a later date than now, as the clock was set
     /// back since, does not count: else one wrong clock would spoil the resolution for good.
-    fn folded(&self, calendar: &Calendar) -> rusqlite::Result<Folded> {
+    pub(super) fn folded(&self, calendar: &Calendar) -> rusqlite::Result<Folded> {
         let mut query = self
             .connection
             .prepare_cached("SELECT max(start) FROM interval WHERE width = ?1 AND start <= ?2")?;

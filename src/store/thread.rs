@@ -7,6 +7,7 @@ use super::error::StoreError;
 use super::event::Event;
 use super::fold::Step;
 use super::health::minute;
+use super::hourly::Hourly;
 use super::keeper::Keeper;
 use super::queue::Queue;
 use super::report::{Intervals, Summaries};
@@ -42,6 +43,7 @@ pub(super) enum Command {
     SetBack(DateTime<Utc>, Reply<()>),
     Summaries { model: Option<ModelName>, since: DateTime<Utc>, now: DateTime<Utc>, reply: Reply<Summaries> },
     Intervals { model: ModelName, since: DateTime<Utc>, now: DateTime<Utc>, reply: Reply<Intervals> },
+    Hourly { since: DateTime<Utc>, now: DateTime<Utc>, reply: Reply<Hourly> },
     Events { model: Option<ModelName>, since: DateTime<Utc>, limit: usize, reply: Reply<Vec<Event>> },
 }
 
@@ -128,6 +130,14 @@ impl Keeper {
                     intervals.map_err(StoreError::sqlite("read the history"))
                 });
                 drop(reply.send(intervals));
+            }
+            Command::Hourly { since, now, reply } => {
+                let calendar = Calendar::new(now, self.retention);
+                let hourly = self.read(|writer| {
+                    let hourly = writer.hourly(since, &calendar, unsaved);
+                    hourly.map_err(StoreError::sqlite("read the history"))
+                });
+                drop(reply.send(hourly));
             }
             Command::Events { model, since, limit, reply } => {
                 let events = self.read(|writer| {

@@ -4,6 +4,7 @@
 
 mod account;
 mod bad_input;
+mod browser;
 mod cog;
 mod cogs;
 mod export;
@@ -11,6 +12,8 @@ mod faults;
 mod history;
 mod lifecycle;
 mod metrics;
+mod page;
+mod past;
 #[path = "../python/mod.rs"]
 mod python;
 #[path = "../real_cog/mod.rs"]

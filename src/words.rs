@@ -1,10 +1,18 @@
-//! Figures as people say them: `0.42 s`, `2m 10s`, `99.7 %`, `Mon 08:00`.
+//! Figures as people say them: `0.42 s`, `2m 10s`, `99.7 %`, `Mon 08:00`; and the sentences that terminals and
+//! pages share.
+
+pub(crate) mod event;
+pub(crate) mod heartbeat;
+pub(crate) mod model;
 
 use crate::quote;
 use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 
+/// What the clocks read that a time is told by.
+pub(crate) type Clocks<'a> = &'a dyn Fn(DateTime<Utc>) -> DateTime<FixedOffset>;
+
 /// A measured time, to three digits: `4 ms`, `0.42 s`, `14.2 s`, `2m 10s`.
-pub(super) fn measured(seconds: f64) -> String {
+pub(crate) fn measured(seconds: f64) -> String {
     match seconds {
         s if !s.is_finite() => "?".to_owned(),
         s if s < 0.000_95 => format!("{:.0} µs", s.max(0.0) * 1e6),
@@ -17,7 +25,7 @@ pub(super) fn measured(seconds: f64) -> String {
 }
 
 /// A length in whole units, the two largest: `12 s`, `2m 10s`, `3h 05m`, `4d 2h`.
-pub(super) fn span(seconds: f64) -> String {
+pub(crate) fn span(seconds: f64) -> String {
     if !seconds.is_finite() {
         return "?".to_owned();
     }
@@ -36,12 +44,12 @@ pub(super) fn span(seconds: f64) -> String {
 }
 
 /// The time between two instants, in seconds; none is negative.
-pub(super) fn between(from: DateTime<Utc>, to: DateTime<Utc>) -> f64 {
+pub(crate) fn between(from: DateTime<Utc>, to: DateTime<Utc>) -> f64 {
     (to - from).max(TimeDelta::zero()).as_seconds_f64()
 }
 
 /// A share. Rounded down, so that 100 % is said of nothing less; of nothing there is no share.
-pub(super) fn share(part: f64, whole: f64) -> Option<String> {
+pub(crate) fn share(part: f64, whole: f64) -> Option<String> {
     if whole <= 0.0 {
         return None;
     }
@@ -51,12 +59,12 @@ pub(super) fn share(part: f64, whole: f64) -> Option<String> {
 }
 
 /// `1 boot`, `2 boots`.
-pub(super) fn count(n: u64, one: &str, many: &str) -> String {
+pub(crate) fn count(n: u64, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
 }
 
 /// A time as one says it at `now`: `08:00` today, `Mon 08:00` within six days, else with its date.
-pub(super) fn clock(t: DateTime<FixedOffset>, now: DateTime<FixedOffset>) -> String {
+pub(crate) fn clock(t: DateTime<FixedOffset>, now: DateTime<FixedOffset>) -> String {
     let days = (t.date_naive() - now.date_naive()).num_days();
     let format = match days {
         0 => "%H:%M",
@@ -67,13 +75,13 @@ pub(super) fn clock(t: DateTime<FixedOffset>, now: DateTime<FixedOffset>) -> Str
 }
 
 /// What came from elsewhere, fit for a terminal: one line, in which nothing is hidden.
-pub(super) fn tame(text: &str) -> String {
+pub(crate) fn tame(text: &str) -> String {
     quote::start(text, usize::MAX)
 }
 
 /// Lines of at most `width` characters, broken between words; a word longer than a line is broken
 /// too.
-pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
     let mut lines = vec![String::new()];
     let mut used = 0;

@@ -1,0 +1,326 @@
+//! One model: how it is, what its users have waited, when it is open, and what happened last.
+
+use super::axis::place;
+use super::curve::{self, Line};
+use super::figure::{count, figure, maybe, measured, span};
+use super::frame::{self, Frame};
+use super::overview::pill;
+use super::strip::{self, Strip};
+use super::view::View;
+use super::waits::Waits;
+use super::week;
+use crate::config::Model;
+use crate::latency::Distribution;
+use crate::status::history::History;
+use crate::status::{HoursSpent, LastHeartbeat, ModelStatus, Percentiles, Snapshot};
+use crate::store::{HourSum, Intervals, Summary};
+use crate::words::{self, Clocks};
+use chrono::{DateTime, Utc};
+use maud::{Markup, html};
+
+/// Seconds from one refresh to the next.
+const REFRESH: u32 = 5;
+/// This many of the last events are listed; pictures show more of them.
+const EVENTS: usize = 20;
+/// The parts of a heartbeat's time are drawn on a line that is so long.
+const LINE: f64 = 400.0;
+
+/// What the page of one model is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct OneModel<'a> {
+    /// The report.
+    pub snapshot: &'a Snapshot,
+    /// This model's part of it.
+    pub status: &'a ModelStatus,
+    /// As configured.
+    pub model: &'a Model,
+    /// What the report was summed up from.
+    pub sum: &'a Summary,
+    /// The same by the hour and the day.
+    pub intervals: &'a Intervals,
+    /// The last of what happened.
+    pub history: &'a History,
+    /// What of it is asked for.
+    pub view: &'a View,
+}
+
+/// The page, as HTML.
+pub fn one(seen: &OneModel<'_>) -> String {
+    let OneModel { snapshot, status, model, history, view, .. } = *seen;
+    let zone = model.hours.zone();
+    let local = |t: DateTime<Utc>| zone.local(t);
+    let path = format!("./{}", status.name);
+    let main = html! {
+        header.top {
+            a.brand href={ "../" (frame::link(&View { since: view.since.clone(), ..View::default() })) } { "warmd" }
+            (frame::spans(&path, view))
+        }
+        (frame::notices(snapshot))
+        article data-model=(status.name) {
+            (head(status, snapshot.at, &local, zone.name()))
+            (headline(seen, &local))
+            div.panels {
+                (panel("latency", "Latency of answers", "How long the fastest share of them took; each step to the right is ten times rarer.", latency(seen.sum)))
+                (panel("waits", "Waits over time", "Warm answers from p50 to p99, each cold answer (●) and each boot (▲).", waits(seen, &local)))
+                section.panel aria-labelledby="figures" { h2 #figures { "In figures" } (figures(status)) (last(status, snapshot.at)) }
+                (panel("week", "Active hours of the coming week", &format!("By the clocks of {}.", zone.name()), Some(week::draw(&model.hours, snapshot.at))))
+                section.panel.wide aria-labelledby="events" { h2 #events { "What happened last" } (events(history, &local)) }
+            }
+            details.hours {
+                summary { "Hour by hour" }
+                (hours(seen, &local))
+            }
+        }
+    };
+    let title = format!("{}: {} · warmd", status.name, status.state.name());
+    let json = format!("v1/models/{}{}", status.name, view.query());
+    let footer = frame::footer("../", &snapshot.daemon, snapshot.at, &json);
+    Frame { root: "../", title: &title, refresh: REFRESH, main, footer }.render()
+}
+
+/// Its name, its state, and what is to come.
+fn head(status: &ModelStatus, at: DateTime<Utc>, local: Clocks<'_>, zone: &str) -> Markup {
+    html! {
+        div.about {
+            h1 { (status.name) }
+            p { (pill(status.state)) " for " (words::span(words::between(status.state_since, at)))
+                @if let Some(next) = words::model::next(status, at, local) { ", next " (next) } }
+            @if let Some(reason) = &status.reason { p.reason { (words::tame(reason)) } }
+            p.quiet { (status.kind) " " span.reference { (status.reference) } }
+            p.quiet { "Window: " (words::model::window(&status.window, at, local)) " (" (zone) ")." }
+            p.quiet { "Heartbeats: " (words::model::rhythm(status, at)) "." }
+            @for note in &status.notes { p.notice { (words::tame(note)) } }
+        }
+    }
+}
+
+/// How its active hours were spent.
+fn headline(seen: &OneModel<'_>, local: Clocks<'_>) -> Markup {
+    let (snapshot, hours) = (seen.snapshot, &seen.status.hours);
+    let since = words::clock(local(snapshot.since), local(snapshot.at));
+    let length = words::span(words::between(snapshot.since, snapshot.at));
+    let sums = sums(seen.intervals);
+    let open = seen.model.hours.pieces(seen.intervals.since, snapshot.at);
+    let about = format!("active hours: {}", words::model::hours(&strip::whole(&sums)));
+    let strip = Strip { since: seen.intervals.since, at: snapshot.at, hours: &sums, open: &open, local, about: &about };
+    html! {
+        section.headline aria-labelledby="headline" {
+            h2 #headline {
+                @match words::share(hours.warm, hours.open) {
+                    None => { "No active hours since " (since) }
+                    Some(share) => {
+                        strong.share { (figure("hours.warm", hours.warm, &share)) } " of its active hours were warm"
+                    }
+                }
+            }
+            (spent(hours, &since, &length))
+            (strip.draw())
+            (strip::legend())
+        }
+    }
+}
+
+fn spent(hours: &HoursSpent, since: &str, length: &str) -> Markup {
+    html! {
+        @if hours.open > 0.0 {
+            p.met.some[hours.cold_heartbeats > 0] {
+                b { (count("hours.cold_heartbeats", hours.cold_heartbeats)) }
+                @if hours.cold_heartbeats == 1 { " heartbeat" } @else { " heartbeats" }
+                " within them found it cold."
+            }
+            p.quiet {
+                (span("hours.open", hours.open)) " active since " (since) " (" (length) "): "
+                (words::span(hours.warm)) " warm, " (measured("hours.cold", Some(hours.cold))) " cold, "
+                (span("hours.unknown", hours.unknown)) " unknown."
+            }
+        }
+    }
+}
+
+/// The intervals without their distributions.
+fn sums(intervals: &Intervals) -> Vec<HourSum> {
+    let sum = |interval: &crate::store::IntervalSum| HourSum {
+        start: interval.start,
+        end: interval.end,
+        spent: interval.sum.spent,
+        cold_in_hours: interval.sum.cold_in_hours,
+        boots: interval.sum.boots,
+    };
+    intervals.intervals.iter().map(sum).collect()
+}
+
+fn panel(id: &str, title: &str, about: &str, picture: Option<Markup>) -> Markup {
+    html! {
+        section.panel aria-labelledby=(id) {
+            h2 id=(id) { (title) }
+            p.quiet { (about) }
+            @match picture { Some(picture) => (picture), None => p.none { "Nothing was measured in this span." } }
+        }
+    }
+}
+
+fn latency(sum: &Summary) -> Option<Markup> {
+    let line = |distribution: &Distribution| (distribution.curve(), distribution.count());
+    let ((warm, warms), (cold, colds)) = (line(&sum.warm), line(&sum.cold));
+    curve::draw(&[
+        Line { kind: "warm", curve: &warm, count: warms },
+        Line { kind: "cold", curve: &cold, count: colds },
+    ])
+}
+
+fn waits(seen: &OneModel<'_>, local: Clocks<'_>) -> Option<Markup> {
+    let (since, at) = (seen.intervals.since, seen.snapshot.at);
+    let open = seen.model.hours.pieces(since, at);
+    let (intervals, events) = (&seen.intervals.intervals, &seen.history.events);
+    Waits { since, at, intervals, events, open: &open, local }.draw()
+}
+
+/// Percentiles and counts: the numbers that the pictures are of.
+fn figures(status: &ModelStatus) -> Markup {
+    let answers = [("warm", &status.latency.warm), ("cold", &status.latency.cold)];
+    html! {
+        div.scroll tabindex="0" role="region" aria-labelledby="figures" {
+            table.figures {
+                thead {
+                    tr {
+                        th scope="col" { span.unseen { "Of what" } }
+                        @for title in ["Count", "Min", "p50", "p90", "p99", "Max", "Mean"] {
+                            th.number scope="col" { (title) }
+                        }
+                    }
+                }
+                tbody {
+                    @for (kind, answers) in answers { (percentiles(kind, answers.as_ref())) }
+                    tr {
+                        th scope="row" { "boots" }
+                        @let boot = status.boot.as_ref();
+                        td.number { (maybe(boot.map(|boot| count("boot.count", boot.count)))) }
+                        td.number { (maybe(None)) }
+                        td.number { (measured("boot.p50", boot.and_then(|boot| boot.p50))) }
+                        td.number { (measured("boot.p90", boot.and_then(|boot| boot.p90))) }
+                        td.number { (maybe(None)) }
+                        td.number { (measured("boot.max", boot.and_then(|boot| boot.max))) }
+                        td.number { (maybe(None)) }
+                    }
+                }
+            }
+        }
+        p.quiet { "Heartbeats: " (counts(status)) "." }
+    }
+}
+
+fn percentiles(kind: &str, answers: Option<&Percentiles>) -> Markup {
+    let key = |key: &str| format!("latency.{kind}.{key}");
+    let times: [(&str, fn(&Percentiles) -> f64); 6] = [
+        ("min", |p| p.min),
+        ("p50", |p| p.p50),
+        ("p90", |p| p.p90),
+        ("p99", |p| p.p99),
+        ("max", |p| p.max),
+        ("mean", |p| p.mean),
+    ];
+    html! {
+        tr {
+            th scope="row" { (kind) }
+            td.number { (maybe(answers.map(|answers| count(&key("count"), answers.count)))) }
+            @for (name, of) in times { td.number { (measured(&key(name), answers.map(of))) } }
+        }
+    }
+}
+
+/// Heartbeats by outcome; those that there were.
+fn counts(status: &ModelStatus) -> Markup {
+    let there = status.counts.iter().filter(|(_, count)| **count > 0);
+    let there: Vec<_> = there.collect();
+    html! {
+        @if there.is_empty() { "none in this span" }
+        @for (n, (outcome, number)) in there.iter().enumerate() {
+            @if n > 0 { ", " }
+            (count(&format!("counts.{}", outcome.name()), **number)) " " (words::model::outcome(**outcome))
+        }
+    }
+}
+
+/// The last heartbeat: what it found, and where its time went.
+fn last(status: &ModelStatus, at: DateTime<Utc>) -> Markup {
+    let Some(last) = &status.last else {
+        return html! { p.quiet { "No heartbeat has finished yet." } };
+    };
+    html! {
+        p.quiet {
+            "The last, sent " (words::span(words::between(last.sent_at, at))) " ago: "
+            (words::heartbeat::verdict(last)) "."
+        }
+        @if let Some(total) = last.total { (parts(last, total)) }
+    }
+}
+
+/// A heartbeat's time, part by part.
+fn parts(last: &LastHeartbeat, total: f64) -> Markup {
+    let (wait, predict) = (last.wait.unwrap_or(0.0), last.predict.unwrap_or(0.0));
+    let rest = (total - wait - predict).max(0.0);
+    let parts = [("wait", "queue and boot", wait), ("predict", "prediction", predict), ("rest", "the rest", rest)];
+    let whole = (wait + predict + rest).max(f64::MIN_POSITIVE);
+    let begins = [0.0, wait, wait + predict];
+    html! {
+        svg.parts viewBox={ "0 0 " (LINE) " 8" } preserveAspectRatio="none" aria-hidden="true" {
+            @for ((kind, _, time), begin) in parts.iter().zip(begins) {
+                rect class=(kind) x=(place(begin / whole * LINE)) y="0" width=(place(time / whole * LINE)) height="8" {}
+            }
+        }
+        ul.legend {
+            @for (kind, about, time) in parts { li { span.key.(kind) {} (about) " " (words::measured(time)) } }
+            li { "in all " (words::measured(total)) }
+        }
+    }
+}
+
+fn events(history: &History, local: Clocks<'_>) -> Markup {
+    let latest: Vec<_> = history.events.iter().rev().take(EVENTS).collect();
+    html! {
+        @if latest.is_empty() { p.none { "Nothing has happened in this span." } }
+        ol.events {
+            @for event in &latest {
+                li {
+                    time datetime=(crate::status::rfc3339_millis(event.at)) {
+                        (local(event.at).format("%a %-d %b %H:%M:%S"))
+                    }
+                    " " span { (words::tame(&words::event::told(event, local))) }
+                }
+            }
+        }
+        @if history.more || history.events.len() > EVENTS {
+            p.quiet { "Older ones: " code { "warmctl history" } }
+        }
+    }
+}
+
+/// The strip as a table.
+fn hours(seen: &OneModel<'_>, local: Clocks<'_>) -> Markup {
+    let titles = ["Active", "Warm", "Cold", "Unknown", "Found cold", "Warm p50", "Warm p99", "Boots"];
+    html! {
+        div.scroll tabindex="0" role="region" aria-label="Hour by hour" {
+            table.figures {
+                thead {
+                    tr { th scope="col" { "From" } @for title in titles { th.number scope="col" { (title) } } }
+                }
+                tbody {
+                    @for interval in seen.intervals.intervals.iter().rev() {
+                        @let (spent, warm) = (&interval.sum.spent, interval.sum.warm.percentiles());
+                        tr {
+                            th scope="row" { (local(interval.start).format("%a %-d %b %H:%M")) }
+                            td.number { (words::span(spent.open().as_secs_f64())) }
+                            td.number { (words::span(spent.warm.as_secs_f64())) }
+                            td.number { (words::measured(spent.cold.as_secs_f64())) }
+                            td.number { (words::span(spent.unknown.as_secs_f64())) }
+                            td.number { (interval.sum.cold_in_hours) }
+                            td.number { (maybe(warm.map(|warm| html! { (words::measured(warm.p50)) }))) }
+                            td.number { (maybe(warm.map(|warm| html! { (words::measured(warm.p99)) }))) }
+                            td.number { (interval.sum.boots) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! How the hours of every model were spent: what the page draws a strip of, without the distributions.
+
+use super::calendar::{Calendar, DAY, HOUR};
+use super::fold::{self, SECOND};
+use super::packed::{self, Sum};
+use super::summary::{Interval, SpentTimes, Summary};
+use super::writer::Writer;
+use crate::config::value::ModelName;
+use crate::heartbeat::Outcome;
+use crate::journal::{Entry, Spent};
+use chrono::{DateTime, Utc};
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+/// What the hours of a span were like.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hourly {
+    /// As [`super::Summaries::since`].
+    pub since: DateTime<Utc>,
+    /// By model, in the order of time; an hour in which nothing happened isn't there.
+    pub models: HashMap<ModelName, Vec<HourSum>>,
+}
+
+/// What an hour was like, or the day that it has become part of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HourSum {
+    /// Its beginning.
+    pub start: DateTime<Utc>,
+    /// Its end.
+    pub end: DateTime<Utc>,
+    /// How active hours within it were spent.
+    pub spent: SpentTimes,
+    /// Cold heartbeats within active hours.
+    pub cold_in_hours: u64,
+    /// All boots that were seen.
+    pub boots: u64,
+}
+
+impl Writer {
+    /// Of all models; `unsaved` entries, which the file lacks, are counted too.
+    pub(super) fn hourly(
+        &mut self,
+        since: DateTime<Utc>,
+        calendar: &Calendar,
+        unsaved: &[Entry],
+    ) -> rusqlite::Result<Hourly> {
+        let numbered: Vec<_> =
+            unsaved.iter().map(|entry| (self.names.seen(&entry.model, entry.at), entry)).collect();
+        let since = calendar.since(since, self.folded(calendar)?);
+        let mut parts: BTreeMap<Interval, HourSum> = BTreeMap::new();
+        // What a wrong clock has told of time to come is no part of it.
+        let span = i128::from(since) * SECOND..i128::from(calendar.now.saturating_add(HOUR)) * SECOND;
+        let mut sums: HashMap<Interval, Summary> = HashMap::new();
+        self.each_row(since, &packed::pack(numbered), |row| {
+            for (model, at, sum) in row.sums().filter(|(.., sum)| tells(sum)) {
+                fold::add(&mut sums, calendar, &span, model, at, sum);
+            }
+        })?;
+        for (interval, sum) in sums {
+            add(&mut parts, interval, &sum.spent, sum.cold_in_hours, sum.boots);
+        }
+        let mut query = self.connection.prepare_cached(&format!(
+            "SELECT width, start, spent_warm_ns, spent_cold_ns, spent_unknown_ns, cold_in_hours, boots
+             FROM interval WHERE model = ?1 AND width IN ({HOUR}, {DAY}) AND start >= ?2"
+        ))?;
+        for model in self.names.numbers() {
+            let mut rows = query.query((model, since))?;
+            while let Some(row) = rows.next()? {
+                let whole = |at: usize| row.get::<_, i64>(at).map(i64::unsigned_abs);
+                let ns = |at: usize| whole(at).map(Duration::from_nanos);
+                let spent = SpentTimes { warm: ns(2)?, cold: ns(3)?, unknown: ns(4)? };
+                add(&mut parts, (model, row.get(0)?, row.get(1)?), &spent, whole(5)?, whole(6)?);
+            }
+        }
+        let mut models: HashMap<ModelName, Vec<HourSum>> = HashMap::new();
+        for ((model, ..), sum) in parts {
+            if let Some(name) = self.names.name(model) {
+                models.entry(name).or_default().push(sum);
+            }
+        }
+        // An hour and the day before it sort by their widths in the file.
+        models.values_mut().for_each(|sums| sums.sort_by_key(|sum| sum.start));
+        Ok(Hourly { since: time(since), models })
+    }
+}
+
+/// Whether it adds to an hour: of heartbeats the cold ones alone do.
+fn tells(sum: &Sum) -> bool {
+    match sum {
+        Sum::Heartbeat { outcome, .. } => *outcome == Outcome::Cold,
+        Sum::Boot { .. } | Sum::Spent { .. } => true,
+    }
+}
+
+fn add(
+    parts: &mut BTreeMap<Interval, HourSum>,
+    interval: Interval,
+    spent: &SpentTimes,
+    cold_in_hours: u64,
+    boots: u64,
+) {
+    let (_, width, start) = interval;
+    let hour = parts.entry(interval).or_insert_with(|| HourSum {
+        start: time(start),
+        end: time(start.saturating_add(width)),
+        spent: SpentTimes::default(),
+        cold_in_hours: 0,
+        boots: 0,
+    });
+    hour.spent.add(Spent::Warm, spent.warm);
+    hour.spent.add(Spent::Cold, spent.cold);
+    hour.spent.add(Spent::Unknown, spent.unknown);
+    hour.cold_in_hours = hour.cold_in_hours.saturating_add(cold_in_hours);
+    hour.boots = hour.boots.saturating_add(boots);
+}
+
+fn time(at: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(at, 0).unwrap_or(DateTime::UNIX_EPOCH)
+}
