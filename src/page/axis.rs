@@ -1,6 +1,7 @@
 //! Axes: from what is measured to where it is drawn.
 
-use chrono::{DateTime, Utc};
+use crate::words::Clocks;
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// The steps that a time axis is labelled at, in seconds, and how they are said: 1, 2, 5 of each decade, then
 /// what clocks have.
@@ -31,6 +32,9 @@ const STEPS: [(f64, &str); 24] = [
     (7200.0, "2 h"),
 ];
 
+/// Nothing is measured that is shorter: see [`crate::latency::SHORTEST`].
+const SHORTEST: f64 = 1e-6;
+
 /// No more labels than this along an axis.
 const LABELS: usize = 6;
 
@@ -59,13 +63,14 @@ impl Log {
         (most > 0.0).then(|| {
             let below = STEPS.iter().rev().map(|step| step.0).find(|step| *step <= least);
             let above = STEPS.iter().map(|step| step.0).find(|step| *step > most);
-            Self { least: below.unwrap_or(STEPS[0].0), most: above.unwrap_or(most * 2.0), from, to }
+            Self { least: below.unwrap_or(SHORTEST), most: above.unwrap_or(most * 2.0), from, to }
         })
     }
 
     /// Where a time is drawn.
     pub(super) fn at(&self, seconds: f64) -> f64 {
         let share = (seconds.clamp(self.least, self.most) / self.least).ln() / (self.most / self.least).ln();
+        let share = share.clamp(0.0, 1.0);
         self.from + (self.to - self.from) * share
     }
 
@@ -77,6 +82,9 @@ impl Log {
         within.into_iter().step_by(skip).map(|(step, said)| (self.at(*step), *said)).collect()
     }
 }
+
+/// The steps that a stretch of days or hours is labelled at, in hours.
+const HOURS: [i64; 11] = [1, 2, 3, 6, 12, 24, 48, 7 * 24, 14 * 24, 30 * 24, 90 * 24];
 
 /// A stretch of the paper on which equal times are equally long.
 #[derive(Debug, Clone, Copy)]
@@ -93,6 +101,20 @@ impl Span {
         let whole = (self.until - self.since).as_seconds_f64().max(1.0);
         let share = ((t - self.since).as_seconds_f64() / whole).clamp(0.0, 1.0);
         self.from + (self.to - self.from) * share
+    }
+
+    /// Where to label it, and how: at whole hours, or days, of those clocks.
+    pub(super) fn labels(&self, local: Clocks<'_>) -> Vec<(f64, String)> {
+        let whole = self.until - self.since;
+        let step = HOURS.into_iter().map(TimeDelta::hours).find(|step| *step * (LABELS as i32 - 1) >= whole);
+        let step = step.unwrap_or(whole);
+        // Clocks that are changed on the way are ahead of the labels, or behind, from then on.
+        let begin = local(self.since).naive_local().and_utc().timestamp();
+        let seconds = step.num_seconds().max(1);
+        let first = self.since + TimeDelta::seconds((seconds - begin.rem_euclid(seconds)) % seconds);
+        let format = if step < TimeDelta::days(1) { "%H:%M" } else { "%-d %b" };
+        let at = (0..).map(|n| first + step * n).take_while(|t| *t <= self.until).take(LABELS);
+        at.map(|t| (self.at(t), local(t).format(format).to_string())).collect()
     }
 }
 
@@ -113,6 +135,25 @@ mod tests {
             assert!(axis.labels().len() <= LABELS, "{least} {most}");
             assert!((0.0..=1.0).contains(&axis.at(least)) && (0.0..=1.0).contains(&axis.at(most)));
         }
+    }
+
+    #[test]
+    fn hours_and_days_are_labelled_where_clocks_strike() {
+        let labels = |since: &str, until: &str| {
+            let span = Span { since: since.parse().unwrap(), until: until.parse().unwrap(), from: 0.0, to: 100.0 };
+            let berlin = |t: DateTime<Utc>| t.with_timezone(&chrono::FixedOffset::east_opt(3600).unwrap());
+            span.labels(&berlin).into_iter().map(|(x, said)| format!("{said} {x:.0}")).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            labels("2026-11-20T16:00:00Z", "2026-11-21T16:04:00Z"),
+            ["18:00 4", "00:00 29", "06:00 54", "12:00 79"]
+        );
+        assert_eq!(
+            labels("2026-11-14T00:00:00Z", "2026-11-21T16:00:00Z"),
+            ["15 Nov 12", "17 Nov 39", "19 Nov 65", "21 Nov 91"]
+        );
+        assert_eq!(labels("2026-11-20T16:00:00Z", "2026-11-20T16:00:00Z").len(), 1);
+        assert!(labels("2026-08-20T16:00:00Z", "2026-11-20T16:00:00Z").len() <= LABELS);
     }
 
     #[test]

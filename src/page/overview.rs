@@ -203,7 +203,7 @@ fn row(seen: &Overview<'_>, model: &ModelStatus, configured: &HashMap<&str, &Mod
                 @if let Some(next) = words::model::next(model, at, &local) {
                     " " span.next { (next) }
                 }
-                @if let Some(reason) = &model.reason { span.reason { (words::tame(reason)) } }
+                @if let Some(reason) = &model.reason { span.reason title=(words::tame(reason)) { (words::tame(reason)) } }
             }
             td.day role="cell" data-label="Last 24 hours" { (strip.draw()) }
             td.number role="cell" data-label="Hours warm" {

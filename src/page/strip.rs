@@ -99,7 +99,12 @@ impl Strip<'_> {
             .map(|(seconds, how)| format!("{} {how}", words::measured(seconds)))
             .collect();
         let mut told = format!("{}–{}: ", from.format("%a %H:%M"), to.format("%H:%M"));
-        told.push_str(&if spent.is_empty() { "no active hours".to_owned() } else { spent.join(", ") });
+        let silent = self.open.iter().any(|(opens, closes)| *opens < run.to && *closes > run.from);
+        told.push_str(&match silent {
+            _ if !spent.is_empty() => spent.join(", "),
+            true => "nothing on record".to_owned(),
+            false => "outside active hours".to_owned(),
+        });
         if run.cold_heartbeats > 0 {
             told.push_str("; found cold ");
             told.push_str(&words::count(run.cold_heartbeats, "time", "times"));
@@ -217,16 +222,17 @@ mod tests {
         ];
         let (since, now) = (at("2026-11-20T06:30:00Z"), at("2026-11-20T14:30:00Z"));
         let local = |t: DateTime<Utc>| t.fixed_offset();
-        let strip = Strip { since, at: now, hours: &hours, open: &[], local: &local, about: "" };
+        let open = [(at("2026-11-20T08:00:00Z"), now)];
+        let strip = Strip { since, at: now, hours: &hours, open: &open, local: &local, about: "" };
         let told: Vec<String> = runs(&hours, since, now).iter().map(|run| strip.told(run)).collect();
         assert_eq!(
             told,
             [
-                "Fri 06:30–08:00: no active hours",
+                "Fri 06:30–08:00: outside active hours",
                 "Fri 08:00–10:00: 2h warm",
                 "Fri 10:00–11:00: 59m 46s warm, 14.0 s cold; found cold 1 time",
                 "Fri 11:00–12:00: 1h warm",
-                "Fri 12:00–14:00: no active hours",
+                "Fri 12:00–14:00: nothing on record",
                 "Fri 14:00–14:30: 15m warm, 15m unknown",
             ]
         );

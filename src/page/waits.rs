@@ -4,7 +4,7 @@ use super::axis::{Log, Span, place};
 use crate::status::history::PastEvent;
 use crate::store::{EventKind, IntervalSum};
 use crate::words::{self, Clocks, event::get};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
 /// The paper.
@@ -15,8 +15,6 @@ const LEFT: f64 = 48.0;
 const RIGHT: f64 = 430.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 204.0;
-/// Labels along the span.
-const LABELS: i32 = 4;
 
 /// What is drawn.
 pub(super) struct Waits<'a> {
@@ -67,7 +65,9 @@ impl Waits<'_> {
                     line.grid x1=(LEFT) x2=(RIGHT) y1=(place(y)) y2=(place(y)) {}
                     text.side x=(LEFT - 6.0) y=(place(y + 3.5)) { (said) }
                 }
-                (self.foot(along))
+                @for (x, said) in along.labels(self.local) {
+                    text.foot x=(place(x.clamp(LEFT + 8.0, RIGHT - 12.0))) y=(BOTTOM + 16.0) { (said) }
+                }
                 @for (interval, warm) in &warm {
                     @let (from, to) = (along.at(interval.start), along.at(interval.end));
                     @let (middle, wide) = (f64::midpoint(from, to), (to - from - 0.8).max(1.0));
@@ -118,19 +118,6 @@ impl Waits<'_> {
         };
         let told = format!("{}: {}{total}", self.clock(event.at), words::event::told(event, self.local));
         Some(Mark { at: event.at, kind, seconds, told })
-    }
-
-    fn foot(&self, along: Span) -> Markup {
-        let whole = self.at - self.since;
-        let format = if whole > TimeDelta::days(2) { "%-d %b" } else { "%H:%M" };
-        let places = (0..=LABELS).map(|n| self.since + whole / LABELS * n);
-        html! {
-            @for t in places {
-                text.foot x=(place(along.at(t).clamp(LEFT + 8.0, RIGHT - 10.0))) y=(BOTTOM + 16.0) {
-                    ((self.local)(t).format(format))
-                }
-            }
-        }
     }
 
     fn clock(&self, t: DateTime<Utc>) -> String {

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 /// The paper.
 const WIDTH: f64 = 440.0;
 const LEFT: f64 = 76.0;
-const RIGHT: f64 = 430.0;
+const RIGHT: f64 = 422.0;
 const LINE: f64 = 24.0;
 const DAYS: u64 = 7;
 /// Seconds of a day of civil time.
@@ -147,7 +147,7 @@ mod tests {
         assert!(drawn.contains(&format!("aria-label=\"{all}\"")), "{drawn}");
         assert!(drawn.contains("Sunday, 25 October: clocks go back from 03:00 to 02:00."), "{drawn}");
         // From a twenty-fourth to four: an eighth of the paper, whatever the clocks do meanwhile.
-        assert!(drawn.contains(r#"<rect class="opens" x="90.8" y="30" width="44.3" height="14">"#), "{drawn}");
+        assert!(drawn.contains(r#"<rect class="opens" x="90.4" y="30" width="43.2" height="14">"#), "{drawn}");
         let drawn = week("Europe/Berlin", &["always"], "2026-03-28T12:00:00Z");
         assert!(drawn.contains("Sunday 00:00–24:00 (clocks go forward from 02:00 to 03:00)"), "{drawn}");
         let drawn = week("UTC", &["22:00-06:00"], "2026-03-28T12:00:00Z");
