@@ -22,6 +22,7 @@ mod output;
 mod overview;
 pub mod past;
 mod peak;
+mod progress;
 mod reload;
 mod salvage;
 mod screen;

@@ -80,7 +80,7 @@ fn many_models_with_one_reason_share_its_line() {
 #[test]
 fn no_line_is_wider_than_the_screen() {
     let snapshot = snapshot();
-    for width in 56..=160 {
+    for width in 40..=160 {
         let look = Look { color: false, ..Look::plain(width) };
         let mut text = overview(&snapshot, &look);
         for model in &snapshot.models {

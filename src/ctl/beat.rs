@@ -1,19 +1,13 @@
 //! `warmctl beat`: one heartbeat now, and where its time went.
 
-use super::client::Body;
-use super::failure::{Failure, say};
+use super::failure::Failure;
 use super::look::{self, Look};
-use super::output;
+use super::overview;
+use super::progress::Progress;
 use super::session::Session;
-use super::{client::Client, timing, words};
-use crate::clock::Stopwatch;
+use super::{output, timing, words};
 use crate::status::LastHeartbeat;
 use serde::Deserialize;
-use std::io::IsTerminal;
-use std::time::Duration;
-
-/// A warm model has answered by then: no progress needs to be shown.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Deserialize)]
 struct Answer {
@@ -23,7 +17,9 @@ struct Answer {
 
 pub(super) async fn run(session: &Session, model: &str) -> Result<(), Failure> {
     let client = session.client().await?;
-    let body = wait(&client, model).await?;
+    let progress = Progress::of(session);
+    let waiting = |waited: &str| format!("waiting {waited} for {}", words::tame(model));
+    let body = progress.during(client.beat(model), waiting).await?;
     let answer: Answer = client.read(&body)?;
     let answered = answer.heartbeat.outcome.answered();
     if session.json {
@@ -40,37 +36,21 @@ pub(super) async fn run(session: &Session, model: &str) -> Result<(), Failure> {
     Err(Failure::Heartbeat { model: answer.model, outcome: look::outcome(heartbeat.outcome).0, reason })
 }
 
-/// The answer; meanwhile, on a terminal, a line that tells how long it has been waited for.
-async fn wait(client: &Client, model: &str) -> Result<Body, Failure> {
-    let answer = client.beat(model);
-    tokio::pin!(answer);
-    if !std::io::stderr().is_terminal() {
-        return Ok(answer.await?);
-    }
-    let watch = Stopwatch::start();
-    let mut shown = false;
-    loop {
-        tokio::select! {
-            answer = &mut answer => {
-                if shown {
-                    say("\r\x1b[K");
-                }
-                return Ok(answer?);
-            }
-            () = tokio::time::sleep(PATIENCE) => {
-                let waited = words::span(watch.elapsed().as_secs_f64());
-                say(&format!("\r\x1b[Kwaiting for {} … {waited}", words::tame(model)));
-                shown = true;
-            }
-        }
-    }
-}
-
 fn told(answer: &Answer, look: &Look) -> String {
     let (outcome, style) = look::outcome(answer.heartbeat.outcome);
-    let verdict = timing::verdict(&answer.heartbeat).replacen(outcome, &look.paint(style, outcome), 1);
-    let mut text = format!("{}: {verdict}\n", look.bold(&answer.model));
-    for line in timing::lines(&answer.heartbeat) {
+    let verdict = format!("{}: {}", answer.model, timing::verdict(&answer.heartbeat));
+    let (mut text, mut told) = (String::new(), false);
+    overview::paragraph(&mut text, look, "  ", &verdict, |line| {
+        let (name, rest) = match line.strip_prefix(&answer.model).filter(|_| !told) {
+            Some(rest) => (look.bold(&answer.model), rest),
+            None => (String::new(), line),
+        };
+        let painted = look.paint(style, outcome);
+        let rest = if told { rest.to_owned() } else { rest.replacen(outcome, &painted, 1) };
+        told |= line.contains(outcome);
+        name + &rest
+    });
+    for line in timing::lines(&answer.heartbeat, look.room() - 2) {
         text.push_str("  ");
         text.push_str(&line);
         text.push('\n');

@@ -30,8 +30,7 @@ pub(super) async fn run(session: &Session, args: &args::Check) -> Result<(), Fai
     if !session.json {
         output::text(&report.text(&session.look))?;
     }
-    let inspected =
-        if args.online { Some(online::inspect(&loaded.config, &session.env).await?) } else { None };
+    let inspected = if args.online { Some(online::inspect(&loaded.config, session).await?) } else { None };
     let inspected = inspected.as_deref();
     if session.json {
         output::json(&Whole { report: &report, online: inspected })?;

@@ -4,6 +4,7 @@ use super::args::{self, ExportFormat};
 use super::client::Client;
 use super::failure::Failure;
 use super::output;
+use super::progress::{Count, Progress};
 use super::session::Session;
 use crate::heartbeat::Outcome;
 use crate::status::intervals::{IntervalStatus, Intervals};
@@ -14,18 +15,24 @@ pub(super) async fn run(session: &Session, args: &args::Export) -> Result<(), Fa
     let client = session.client().await?;
     let (models, since) = models(&client, args).await?;
     let format = if session.json { ExportFormat::Json } else { args.format };
+    let count = Count::to(models.len());
     // A model at a time: neither side ever holds more.
-    for (number, model) in models.iter().enumerate() {
-        let body = client.intervals(model, &since).await?;
-        let intervals: Intervals = client.read(&body)?;
-        let first = number == 0;
-        match format {
-            ExportFormat::Json => output::text(&body.text())?,
-            ExportFormat::Csv => output::text(&csv(&intervals, first))?,
-            ExportFormat::Hlog => output::text(&hlog(&intervals, first))?,
+    let written = async {
+        for (number, model) in models.iter().enumerate() {
+            let body = client.intervals(model, &since).await?;
+            let intervals: Intervals = client.read(&body)?;
+            let first = number == 0;
+            match format {
+                ExportFormat::Json => output::text(&body.text())?,
+                ExportFormat::Csv => output::text(&csv(&intervals, first))?,
+                ExportFormat::Hlog => output::text(&hlog(&intervals, first))?,
+            }
+            count.one_more();
         }
-    }
-    Ok(())
+        Ok(())
+    };
+    let told = |waited: &str| format!("written {}, {waited}", count.told());
+    Progress::beside_output(session).during(written, told).await
 }
 
 /// Which models, and from when on: the same instant for all.

@@ -5,7 +5,6 @@ use super::failure::Failure;
 use super::look::{self, Look};
 use super::output;
 use super::session::Session;
-use super::table::shorten;
 use super::words;
 use crate::heartbeat::Outcome;
 use crate::status::State;
@@ -15,7 +14,6 @@ use anstyle::Style;
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::io::IsTerminal;
 
 /// Names up to this long have a column; a longer one moves its line's words to the right.
 const NAMES: usize = 24;
@@ -23,19 +21,20 @@ const NAMES: usize = 24;
 /// On a terminal words have at least so much room: below, they begin on a line of their own.
 const WORDS: usize = 24;
 
+/// Before what stands on a line of its own.
+const INDENT: usize = 4;
+
 pub(super) async fn run(session: &Session, args: &args::History) -> Result<(), Failure> {
     let client = session.client().await?;
     let body = client.events(args.model.as_deref(), &args.since, args.limit).await?;
     if session.json {
         return output::text(&body.text());
     }
-    // A line stays a line for those who look for something in them.
-    let wraps = std::io::stdout().is_terminal();
-    output::text(&lines(&client.read(&body)?, &session.look, wraps))
+    output::text(&lines(&client.read(&body)?, &session.look, true))
 }
 
-/// A line each; words that are too long are broken where it `wraps`.
-pub fn lines(history: &History, look: &Look, wraps: bool) -> String {
+/// A line each; with the models' `names`, unless they are told already.
+pub fn lines(history: &History, look: &Look, names: bool) -> String {
     let clock = |at: DateTime<Utc>| (look.local)(at).format("%Y-%m-%d %H:%M:%S").to_string();
     let since = (look.local)(history.since).format("%Y-%m-%d %H:%M");
     if history.events.is_empty() {
@@ -44,27 +43,73 @@ pub fn lines(history: &History, look: &Look, wraps: bool) -> String {
     let mut text = String::new();
     if history.more {
         let told = history.events.len();
-        let older = format!("older ones since {since} are left out: --limit tells more than {told}\n");
-        text.push_str(&look.dim(&older));
+        let older = format!("older ones since {since} are left out: --limit tells more than {told}");
+        for line in words::wrap(&older, look.room()) {
+            text.push_str(&look.dim(&line));
+            text.push('\n');
+        }
     }
-    let length = |event: &PastEvent| event.model.as_str().chars().count();
-    let names = history.events.iter().map(length).filter(|length| *length <= NAMES).max().unwrap_or(0);
+    let length = |event: &PastEvent| event.model.as_str().len();
+    let column = history.events.iter().map(length).filter(|length| *length <= NAMES).max().unwrap_or(0);
     for event in &history.events {
-        let name = shorten(event.model.as_str(), look.width);
         let (told, style) = told(event, look);
-        let head = format!("{}  {}  ", clock(event.at), look.bold(&format!("{name:names$}")));
-        let used = clock(event.at).len() + 4 + name.chars().count().max(names);
-        let (head, indent, lines) = match look.width.saturating_sub(used) {
-            _ if !wraps => (head, used, vec![words::tame(&told)]),
-            room if room >= WORDS => (head, used, words::wrap(&told, room)),
-            _ => (format!("{}\n    ", head.trim_end()), 4, words::wrap(&told, look.width - 4)),
-        };
-        let lines: Vec<_> = lines.iter().map(|line| look.paint(style, line)).collect();
-        text.push_str(&head);
-        text.push_str(&lines.join(&format!("\n{}", " ".repeat(indent))));
+        let mut line = Line { text: clock(event.at), used: clock(event.at).len(), look };
+        if names {
+            line.name(event.model.as_str(), column);
+        }
+        line.words(&told, style);
+        text.push_str(&line.text);
         text.push('\n');
     }
     text
+}
+
+/// An event's line while it grows; what finds no room in it goes under it, and stays whole.
+struct Line<'a> {
+    text: String,
+    /// Columns of the last line.
+    used: usize,
+    look: &'a Look,
+}
+
+impl Line<'_> {
+    fn name(&mut self, name: &str, column: usize) {
+        let padded = format!("{name:column$}");
+        if self.used + 2 + padded.len() <= self.look.room() {
+            self.text.push_str("  ");
+            self.text.push_str(&self.look.bold(&padded));
+            self.used += 2 + padded.len();
+            return;
+        }
+        for part in words::wrap(name, self.look.width - INDENT) {
+            self.under(INDENT);
+            self.text.push_str(&self.look.bold(&part));
+        }
+        // Nothing else goes beside a name as long as that.
+        self.used = self.look.width;
+    }
+
+    fn words(&mut self, words: &str, style: Style) {
+        let beside = self.look.room().saturating_sub(self.used + 2);
+        let (indent, room) = match beside {
+            room if room >= WORDS => (self.used + 2, room),
+            _ => (INDENT, self.look.width - INDENT),
+        };
+        for (n, line) in words::wrap(words, room).iter().enumerate() {
+            if n == 0 && indent > INDENT {
+                self.text.push_str("  ");
+            } else {
+                self.under(indent);
+            }
+            self.text.push_str(&self.look.paint(style, line));
+        }
+    }
+
+    fn under(&mut self, indent: usize) {
+        self.text.truncate(self.text.trim_end().len());
+        self.text.push('\n');
+        self.text.push_str(&" ".repeat(indent));
+    }
 }
 
 /// What happened, in words, and its colour.
@@ -145,7 +190,7 @@ mod tests {
     fn a_line_each_in_a_pipe() {
         let long = "n".repeat(63);
         assert_eq!(
-            lines(&history(false), &Look::plain(80), false),
+            lines(&history(false), &Look { breaks: false, ..Look::plain(80) }, true),
             format!(
                 "2026-11-21 07:59:00  sdxl     keeps replicate acme/sdxl warm from now on\n\
                  2026-11-21 08:00:14  sdxl     cold, waited 14.1 s for its boot, outside its hours\n\
@@ -160,11 +205,11 @@ mod tests {
 
     #[test]
     fn a_terminal_is_not_overrun() {
-        for width in [56, 80, 100] {
+        for width in [40, 56, 80, 84, 100] {
             let text = lines(&history(true), &Look::plain(width), true);
             let longest = text.lines().map(|line| line.chars().count()).max().unwrap();
-            // A name of 63 characters is told whole wherever it can be.
-            assert!(longest <= width.max(84), "{width}: {text}");
+            assert!(longest <= width, "{width}: {text}");
+            assert_eq!(text.replace("\n    ", "").matches(&"n".repeat(63)).count(), 1, "{width}: {text}");
             assert!(text.starts_with("older ones since"), "{text}");
         }
     }

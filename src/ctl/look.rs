@@ -1,4 +1,5 @@
-//! How things are shown: with or without colour, how wide, by which clocks; and the colours.
+//! How things are shown: with or without colour, how wide, whether broken there, by which clocks; and the
+//! colours.
 
 use crate::config::Env;
 use crate::heartbeat::Outcome;
@@ -7,11 +8,14 @@ use anstyle::{AnsiColor, Style};
 use chrono::{DateTime, FixedOffset, Local, Utc};
 use std::io::IsTerminal;
 
-/// What is not a terminal gets this many columns.
+/// Prose for what is not a terminal gets this many columns.
 const PIPE_WIDTH: usize = 100;
 
+/// A terminal that tells no width gets that of the oldest ones.
+const TERMINAL_WIDTH: usize = 80;
+
 /// Below this many columns nothing can be laid out; above, lines are too long to read.
-const WIDTHS: std::ops::RangeInclusive<usize> = 56..=160;
+const WIDTHS: std::ops::RangeInclusive<usize> = 40..=160;
 
 /// How things are shown.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +24,9 @@ pub struct Look {
     pub color: bool,
     /// How many columns there are.
     pub width: usize,
+    /// Whether what is longer is broken there, as for a terminal. A program looks for something in a line: there
+    /// a line stays a line.
+    pub breaks: bool,
     /// What the reader's clocks show.
     pub local: fn(DateTime<Utc>) -> DateTime<FixedOffset>,
 }
@@ -29,17 +36,29 @@ impl Look {
     pub fn of_stdout(no_color: bool) -> Self {
         let stdout = std::io::stdout();
         let terminal = stdout.is_terminal();
-        let width = terminal_size::terminal_size_of(&stdout).map_or(PIPE_WIDTH, |(width, _)| width.0.into());
+        let untold = if terminal { TERMINAL_WIDTH } else { PIPE_WIDTH };
+        let width = terminal_size::terminal_size_of(&stdout).map_or(untold, |(width, _)| width.0.into());
         Self {
             color: terminal && !no_color && Env::process().welcomes_color(),
             width: clamp(width),
+            breaks: terminal,
             local: system_clocks,
         }
     }
 
-    /// The same, without colour, at this width and by UTC: what tests compare.
+    /// As on a terminal this wide, without colour and by UTC: what tests compare.
     pub fn plain(width: usize) -> Self {
-        Self { color: false, width: clamp(width), local: |t| t.fixed_offset() }
+        Self { color: false, width: clamp(width), breaks: true, local: |t| t.fixed_offset() }
+    }
+
+    /// The same in so many columns.
+    pub(super) fn resized(self, columns: usize) -> Self {
+        Self { width: clamp(columns), ..self }
+    }
+
+    /// As many columns as a line may have.
+    pub(super) fn room(&self) -> usize {
+        if self.breaks { self.width } else { usize::MAX }
     }
 
     /// `text` in a style, where colours may be used.

@@ -2,7 +2,7 @@
 
 use super::look::{self, Look};
 use super::overview;
-use super::table::{Cell, Column, Row, Table, shorten};
+use super::table::{Cell, Column, Row, Table};
 use super::timing;
 use super::words;
 use crate::heartbeat::Outcome;
@@ -15,14 +15,9 @@ const LABEL: usize = 12;
 /// The report of one model of a snapshot.
 pub fn picture(snapshot: &Snapshot, model: &ModelStatus, look: &Look) -> String {
     let at = snapshot.at;
-    let (state, style) = look::state(model.state);
     let mut page = Page { text: overview::daemon(&snapshot.daemon, at, look), look };
     page.blank();
-    let lasting = words::span(words::between(model.state_since, at));
-    let name = shorten(&words::tame(&model.name), look.width);
-    let gap =
-        if name.chars().count() + state.len() + lasting.len() + 7 <= look.width { "  " } else { "\n  " };
-    page.line(&format!("{}{gap}{} for {lasting}", look.bold(&name), look.paint(style, state)));
+    title(&mut page, model, at);
     page.entry("model", &format!("{} {}", model.kind, model.reference));
     if let Some(reason) = &model.reason {
         page.entry("reason", reason);
@@ -68,6 +63,20 @@ impl Page<'_> {
             self.line(&format!("  {}{line}", self.look.dim(&format!("{label:LABEL$}"))));
         }
     }
+}
+
+/// Its name, whole, and its state: beside it where there is room.
+fn title(page: &mut Page<'_>, model: &ModelStatus, at: DateTime<Utc>) {
+    let (state, style) = look::state(model.state);
+    let lasting = format!(" for {}", words::span(words::between(model.state_since, at)));
+    let mut name = words::wrap(&model.name, page.look.width);
+    let end = name.pop().unwrap_or_default();
+    for part in name {
+        page.line(&page.look.bold(&part));
+    }
+    let fits = end.chars().count() + 2 + state.len() + lasting.len() <= page.look.width;
+    let gap = if fits { "  " } else { "\n  " };
+    page.line(&format!("{}{gap}{}{lasting}", page.look.bold(&end), page.look.paint(style, state)));
 }
 
 fn window(window: &WindowStatus, at: DateTime<Utc>, look: &Look) -> String {
@@ -116,7 +125,7 @@ fn last(page: &mut Page<'_>, model: &ModelStatus, at: DateTime<Utc>) {
     };
     let ago = words::span(words::between(last.sent_at, at));
     page.entry("last", &format!("{}, sent {ago} ago", timing::verdict(last)));
-    for line in timing::lines(last) {
+    for line in timing::lines(last, page.look.width - LABEL - 2) {
         page.line(&format!("  {:LABEL$}{line}", ""));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Owns the shape and the words alone; [`crate::hours`] knows the windows.
 
+use super::words;
 use crate::hours::{ActiveHours, Window};
 use chrono::{DateTime, FixedOffset, SubsecRound as _, TimeDelta, Timelike as _, Utc};
 use serde::Serialize;
@@ -80,30 +81,41 @@ impl NextWindow {
     }
 }
 
-/// A block a model: its name and zone, and a line a window.
-impl Display for NextReport {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+impl NextReport {
+    /// A block a model: its name and zone, and a line a window; lines longer than `room` are broken.
+    pub fn text(&self, room: usize) -> String {
+        let mut text = String::new();
         for (n, model) in self.models.iter().enumerate() {
-            if n > 0 {
-                writeln!(f)?;
-            }
-            writeln!(f, "{}  ({})", model.name, model.timezone)?;
+            text.push_str(if n > 0 { "\n" } else { "" });
+            told(&mut text, room, "", &format!("{}  ({})", model.name, model.timezone));
             match model.beyond {
                 Some(opens) => {
                     let (until, local, utc) =
                         (Reading::utc(self.until), Reading::local(opens), Reading::utc(opens));
-                    writeln!(f, "  nothing opens before {until}; next {local}, {utc}")?;
+                    let words = format!("nothing opens before {until}; next {local}, {utc}");
+                    told(&mut text, room, "  ", &words);
                 }
-                None if model.windows.is_empty() => writeln!(f, "  never opens")?,
+                None if model.windows.is_empty() => text.push_str("  never opens\n"),
                 None => {}
             }
             let lines: Vec<Line> = model.windows.iter().map(|window| window.line(self.from)).collect();
             let width = lines.iter().map(|line| line.local.chars().count()).max().unwrap_or(0);
             for Line { local, rest } in lines {
-                writeln!(f, "  {}", format!("{local:width$}   {rest}").trim_end())?;
+                told(&mut text, room, "  ", format!("{local:width$}   {rest}").trim_end());
             }
         }
-        Ok(())
+        text
+    }
+}
+
+/// Adds a line; where there is no room for it, several, the others further in.
+fn told(text: &mut String, room: usize, indent: &str, line: &str) {
+    if indent.len() + line.chars().count() <= room {
+        text.extend([indent, line, "\n"]);
+        return;
+    }
+    for (n, part) in words::wrap(line, room - indent.len() - 2).iter().enumerate() {
+        text.extend([indent, if n > 0 { "  " } else { "" }, part.trim(), "\n"]);
     }
 }
 
@@ -237,7 +249,7 @@ mod tests {
             ("ends", hours("UTC", &["always"], &["2026-11-25..9999-12-31"])),
         ];
         let models: Vec<(&str, &ActiveHours)> = models.iter().map(|(name, hours)| (*name, hours)).collect();
-        let text = report(&models, t("2026-11-23T12:00:00.5Z"), 2).to_string();
+        let text = report(&models, t("2026-11-23T12:00:00.5Z"), 2).text(usize::MAX);
         assert_eq!(
             text,
             "office  (Europe/Berlin)

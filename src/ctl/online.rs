@@ -2,6 +2,8 @@
 
 use super::failure::Failure;
 use super::look::{BAD, GOOD, Look};
+use super::progress::{Count, Progress};
+use super::session::Session;
 use super::words;
 use crate::config::env::Env;
 use crate::config::{Config, Model};
@@ -26,11 +28,17 @@ pub(super) struct Inspected {
 }
 
 /// Asks about each enabled model, in the file's order.
-pub(super) async fn inspect(config: &Config, env: &Env) -> Result<Vec<Inspected>, Failure> {
+pub(super) async fn inspect(config: &Config, session: &Session) -> Result<Vec<Inspected>, Failure> {
     let client = Client::new().map_err(std::io::Error::other)?;
-    let enabled = config.models.iter().filter(|model| model.enabled);
-    let asked = stream::iter(enabled.map(|model| ask(config, model, env, client.clone())));
-    Ok(asked.buffered(AT_ONCE).collect().await)
+    let enabled = || config.models.iter().filter(|model| model.enabled);
+    let count = Count::to(enabled().count());
+    let asked = stream::iter(enabled().map(async |model| {
+        let inspected = ask(config, model, &session.env, client.clone()).await;
+        count.one_more();
+        inspected
+    }));
+    let told = |waited: &str| format!("asked the providers about {}, {waited}", count.told());
+    Ok(Progress::of(session).during(asked.buffered(AT_ONCE).collect(), told).await)
 }
 
 async fn ask(config: &Config, model: &Arc<Model>, env: &Env, client: Client) -> Inspected {

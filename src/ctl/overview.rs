@@ -11,17 +11,30 @@ const NAMED: usize = 3;
 
 /// The whole report.
 pub fn overview(snapshot: &Snapshot, look: &Look) -> String {
-    let mut text = daemon(&snapshot.daemon, snapshot.at, look);
-    text.push_str(&span(snapshot, look));
+    let mut text = head(snapshot, look);
     if snapshot.models.is_empty() {
         return text;
     }
     text.push('\n');
-    let wide = table(snapshot, look, Form::Wide);
-    let table = if wide.fits(look.width) { wide } else { table(snapshot, look, Form::Narrow) };
-    text.push_str(&table.render(look));
+    text.push_str(&models(&snapshot.models, snapshot.at, look));
     text.push_str(&remarks(&snapshot.models, look));
     text
+}
+
+/// What stands over the models.
+pub(super) fn head(snapshot: &Snapshot, look: &Look) -> String {
+    daemon(&snapshot.daemon, snapshot.at, look) + &span(snapshot, look)
+}
+
+/// A line a model, under titles.
+pub(super) fn models<'a>(
+    models: impl IntoIterator<Item = &'a ModelStatus> + Clone,
+    at: DateTime<Utc>,
+    look: &Look,
+) -> String {
+    let wide = table(models.clone(), at, look, Form::Wide);
+    let table = if wide.fits(look.room()) { wide } else { table(models, at, look, Form::Narrow) };
+    table.render(look)
 }
 
 /// The lines about the daemon itself.
@@ -81,7 +94,12 @@ enum Form {
     Narrow,
 }
 
-fn table(snapshot: &Snapshot, look: &Look, form: Form) -> Table {
+fn table<'a>(
+    models: impl IntoIterator<Item = &'a ModelStatus>,
+    at: DateTime<Utc>,
+    look: &Look,
+    form: Form,
+) -> Table {
     let column = |group, title, right, worth, wide| (wide, Column { group, title, right, worth });
     let columns = [
         column("", "STATE", false, 10, false),
@@ -96,8 +114,8 @@ fn table(snapshot: &Snapshot, look: &Look, form: Form) -> Table {
         column(" ", "BOOTS", true, 3, false),
     ];
     let shown = |wide: bool| form == Form::Wide || !wide;
-    let rows = snapshot.models.iter().map(|model| {
-        let cells = cells(model, snapshot.at, look, form).into_iter().zip(&columns);
+    let rows = models.into_iter().map(|model| {
+        let cells = cells(model, at, look, form).into_iter().zip(&columns);
         let cells = cells.filter(|(_, (wide, _))| shown(*wide)).map(|(cell, _)| cell).collect();
         Row { name: words::tame(&model.name), cells }
     });
@@ -163,12 +181,12 @@ fn next(model: &ModelStatus, at: DateTime<Utc>, look: &Look, form: Form) -> Opti
 }
 
 /// What needs more words, each sentence once, for all the models that share it.
-fn remarks(models: &[ModelStatus], look: &Look) -> String {
+pub(super) fn remarks<'a>(models: impl IntoIterator<Item = &'a ModelStatus> + Clone, look: &Look) -> String {
     let mut said: Vec<(&str, Option<State>, Vec<&str>)> = Vec::new();
-    let reasons =
-        models.iter().filter_map(|model| Some((model, model.reason.as_deref()?, Some(model.state))));
+    let reasons = models.clone().into_iter();
+    let reasons = reasons.filter_map(|model| Some((model, model.reason.as_deref()?, Some(model.state))));
     let notes =
-        models.iter().flat_map(|model| model.notes.iter().map(move |note| (model, note.as_str(), None)));
+        models.into_iter().flat_map(|model| model.notes.iter().map(move |note| (model, note.as_str(), None)));
     let mut known = std::collections::HashMap::new();
     for (model, sentence, state) in reasons.chain(notes) {
         let at = *known.entry((sentence, state)).or_insert_with(|| {
@@ -205,7 +223,7 @@ fn remarks(models: &[ModelStatus], look: &Look) -> String {
     text
 }
 
-/// Adds `words` wrapped to the width, all lines but the first behind `indent`.
+/// Adds `words`, broken where the look breaks lines, all but the first behind `indent`.
 pub(super) fn paragraph(
     text: &mut String,
     look: &Look,
@@ -213,7 +231,7 @@ pub(super) fn paragraph(
     words: &str,
     mut paint: impl FnMut(&str) -> String,
 ) {
-    for (n, line) in words::wrap(words, look.width - indent.len()).iter().enumerate() {
+    for (n, line) in words::wrap(words, look.room() - indent.len()).iter().enumerate() {
         if n > 0 {
             text.push_str(indent);
         }

@@ -16,6 +16,8 @@ const LABEL: usize = 12;
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /// No line of blocks is longer.
 const COLUMNS: usize = 48;
+/// What stands beside a distribution, but for the labels: its least, its most, and the gaps.
+const BESIDE: usize = 20;
 /// One column is so many hours.
 const STEPS: [i64; 8] = [1, 2, 3, 6, 12, 24, 48, 168];
 /// More than this share that nobody vouches for is shown.
@@ -27,10 +29,13 @@ pub fn past(intervals: &Intervals, history: &History, look: &Look) -> String {
     if let Some((told, strip)) = strip(intervals, look) {
         labelled(&mut text, look, &told, &strip);
         let legend = "full: all of it warm; ·: no active hours";
-        labelled(&mut text, look, "", &look.dim(legend));
+        for line in words::wrap(legend, look.width - LABEL - 2) {
+            labelled(&mut text, look, "", &look.dim(&line));
+        }
     }
     let of = |kind: fn(&IntervalStatus) -> Option<&str>| {
-        Shape::of(intervals.intervals.iter().filter_map(kind), COLUMNS / 2)
+        let columns = (COLUMNS / 2).min(look.width - LABEL - BESIDE);
+        Shape::of(intervals.intervals.iter().filter_map(kind), columns)
     };
     let shapes = [
         ("warm", of(|interval| interval.histograms.warm.as_deref()), GOOD),
@@ -54,7 +59,7 @@ pub fn past(intervals: &Intervals, history: &History, look: &Look) -> String {
         let look = Look { width: look.width - 2, ..*look };
         text.push('\n');
         let latest = History { more: false, ..history.clone() };
-        for line in history::lines(&latest, &look, true).lines() {
+        for line in history::lines(&latest, &look, false).lines() {
             for part in ["  ", line, "\n"] {
                 text.push_str(part);
             }
@@ -189,7 +194,7 @@ mod tests {
     #[test]
     fn long_spans_fit_and_nothing_is_nothing() {
         let hour = |day: u32| interval(&format!("2026-11-{day:02}T08:00:00Z"), 3600.0, 0.0, 0, &[400]);
-        for width in [56, 80, 160] {
+        for width in [40, 56, 80, 160] {
             let text = drawn("2026-11-01T00:00:00Z", (1..=21).map(hour).collect(), &Look::plain(width));
             assert!(text.lines().all(|line| line.chars().count() <= width), "{width}: {text}");
             let hourly = if width > 56 { "by 12 hours █·█·" } else { "by the day  ████" };

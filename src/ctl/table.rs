@@ -1,7 +1,8 @@
 //! A table fitted to its width: it drops columns before it wraps, and gives a name that is too long
-//! for its column a line of its own, so that names stay whole.
+//! for its column a line of its own, so that names stay whole. In a pipe every row is one line.
 
 use super::look::{BOLD, DIM, Look};
+use super::words;
 use anstyle::Style;
 
 /// Between two columns.
@@ -70,8 +71,9 @@ impl Table {
 
     /// The lines.
     pub(super) fn render(mut self, look: &Look) -> String {
-        while self.room(look.width) < self.longest_name().min(NAMES) && self.drop_least() {}
-        let names = self.names_width(look.width);
+        let width = look.room();
+        while self.room(width) < self.longest_name().min(NAMES) && self.drop_least() {}
+        let names = self.names_width(width);
         let widths = self.widths();
         let mut text = String::new();
         if let Some(groups) = self.groups(&widths) {
@@ -86,7 +88,11 @@ impl Table {
             let length = row.name.chars().count();
             let mut cells = String::new();
             if length > names {
-                line(&mut text, &look.paint(BOLD, &shorten(&row.name, look.width)));
+                let room = if length > width { width - GAP } else { width };
+                for (n, part) in words::wrap(&row.name, room).iter().enumerate() {
+                    let indent = if n > 0 { " ".repeat(GAP) } else { String::new() };
+                    line(&mut text, &(indent + &look.paint(BOLD, part)));
+                }
                 cells.push_str(&" ".repeat(names));
             } else {
                 cells = format!("{}{}", look.paint(BOLD, &row.name), " ".repeat(names - length));
@@ -186,16 +192,6 @@ fn line(text: &mut String, line: &str) {
     text.push('\n');
 }
 
-/// Only where even a line of its own is too short for it: its middle goes.
-pub(super) fn shorten(name: &str, width: usize) -> String {
-    let name: Vec<char> = name.chars().collect();
-    if name.len() <= width {
-        return name.into_iter().collect();
-    }
-    let (head, tail) = (width / 2, width - width / 2 - 1);
-    name[..head].iter().chain(&['…']).chain(&name[name.len() - tail..]).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -253,12 +249,16 @@ whisper-large  warm   99.7 %     3   0.41 s
             .render(&Look { width: 36, ..Look::plain(80) });
         assert!(text.lines().all(|line| line.chars().count() <= 36), "{text}");
         assert!(text.contains("WARM") && !text.contains("COLD"), "{text}");
-        assert!(text.contains("nnn…nnn"), "{text}");
+        let parts = format!("\n{}\n  {}\n", "n".repeat(34), "n".repeat(29));
+        assert!(text.contains(&parts), "{text}");
     }
 
     #[test]
-    fn shortened_names_keep_both_ends() {
-        assert_eq!(shorten("abcdefghij", 7), "abc…hij");
-        assert_eq!(shorten("abcdefg", 7), "abcdefg");
+    fn in_a_pipe_a_row_is_a_line() {
+        let long = "n".repeat(63);
+        let text = table(&["llama", &long]).render(&Look { breaks: false, width: 40, ..Look::plain(80) });
+        let row = format!("{long}  warm   99.7 %     3   0.41 s");
+        assert_eq!(text.lines().last(), Some(row.as_str()), "{text}");
+        assert_eq!(text.lines().count(), 4, "{text}");
     }
 }

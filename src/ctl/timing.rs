@@ -43,8 +43,9 @@ fn evidence(heartbeat: &LastHeartbeat) -> Option<String> {
     })
 }
 
-/// Where its time went, a line a share, in one unit; nothing where it brought no answer.
-pub(super) fn lines(heartbeat: &LastHeartbeat) -> Vec<String> {
+/// Where its time went, a line a share, in one unit; nothing where it brought no answer. What a share is about
+/// is told where all of them have the room.
+pub(super) fn lines(heartbeat: &LastHeartbeat, room: usize) -> Vec<String> {
     let Some(total) = heartbeat.total else { return Vec::new() };
     let known = heartbeat.wait.unwrap_or(0.0) + heartbeat.predict.unwrap_or(0.0);
     let rest = (total - known).max(0.0);
@@ -60,10 +61,14 @@ pub(super) fn lines(heartbeat: &LastHeartbeat) -> Vec<String> {
     let shares: Vec<_> =
         shares.into_iter().filter_map(|(name, time, about)| Some((name, share(time?), about))).collect();
     let width = shares.iter().map(|(_, time, _)| time.chars().count()).max().unwrap_or(0);
-    shares
-        .iter()
-        .map(|(name, time, about)| format!("{name:9}{time:>width$}  {about}").trim_end().to_owned())
-        .collect()
+    let told = |about: bool| {
+        let line = |(name, time, words): &(&str, String, &str)| {
+            format!("{name:9}{time:>width$}  {}", if about { words } else { "" }).trim_end().to_owned()
+        };
+        shares.iter().map(line).collect::<Vec<_>>()
+    };
+    let whole = told(true);
+    if whole.iter().all(|line| line.chars().count() <= room) { whole } else { told(false) }
 }
 
 #[cfg(test)]
@@ -107,7 +112,7 @@ mod tests {
     #[test]
     fn shares_add_up_and_line_up() {
         assert_eq!(
-            lines(&heartbeat(Outcome::Cold, Some(Evidence::QueueWait), None)),
+            lines(&heartbeat(Outcome::Cold, Some(Evidence::QueueWait), None), 80),
             [
                 "wait     14.10 s  queue and boot",
                 "predict   0.31 s  as the provider tells it",
@@ -115,6 +120,8 @@ mod tests {
                 "total    14.52 s"
             ]
         );
-        assert!(lines(&heartbeat(Outcome::Busy, None, None)).is_empty());
+        let narrow = lines(&heartbeat(Outcome::Cold, Some(Evidence::QueueWait), None), 26);
+        assert_eq!(narrow[1], "predict   0.31 s");
+        assert!(lines(&heartbeat(Outcome::Busy, None, None), 80).is_empty());
     }
 }
