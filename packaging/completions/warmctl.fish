@@ -45,7 +45,7 @@ complete -c warmctl -n "__fish_warmctl_needs_command" -f -a "help" -d 'Print thi
 complete -c warmctl -n "__fish_warmctl_using_subcommand status" -l since -d 'From when on figures are summed up: a duration, or an RFC 3339 time' -r
 complete -c warmctl -n "__fish_warmctl_using_subcommand status" -l socket -d 'The daemon\'s socket [default: $WARMD_SOCKET, else the first that answers of the config\'s own, $XDG_RUNTIME_DIR/warmd.sock, /run/warmd/warmd.sock]' -r -F
 complete -c warmctl -n "__fish_warmctl_using_subcommand status" -l config -d 'The configuration [default: $WARMD_CONFIG, else ./warm.toml, else /etc/warmd/warm.toml]' -r -F
-complete -c warmctl -n "__fish_warmctl_using_subcommand status" -l watch -d 'Show it again every two seconds, until Ctrl-C'
+complete -c warmctl -n "__fish_warmctl_using_subcommand status" -l watch -d 'Show it again every two seconds, until Ctrl-C; on a screen too small for all, the worst first'
 complete -c warmctl -n "__fish_warmctl_using_subcommand status" -l json -d 'Print JSON alone'
 complete -c warmctl -n "__fish_warmctl_using_subcommand status" -l no-color -d 'Print without colour, as in a pipe or with `NO_COLOR` set'
 complete -c warmctl -n "__fish_warmctl_using_subcommand status" -s h -l help -d 'Print help'

@@ -91,7 +91,7 @@ pub(super) struct Status {
     /// From when on figures are summed up: a duration, or an RFC 3339 time
     #[arg(long, default_value = "24h", value_parser = since)]
     pub(super) since: String,
-    /// Show it again every two seconds, until Ctrl-C
+    /// Show it again every two seconds, until Ctrl-C; on a screen too small for all, the worst first
     #[arg(long)]
     pub(super) watch: bool,
 }
