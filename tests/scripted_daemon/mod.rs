@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where what it rests on is not so")]
 #![allow(unreachable_pub, reason = "seen by the test program it is part of")]
+#![allow(dead_code, reason = "each test program uses a part of it")]
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -24,8 +25,8 @@ pub const SNAPSHOT: &str = include_str!("../ctl_status/snapshot.json");
 pub struct Daemon {
     pub folder: TempDir,
     asked: Arc<Mutex<Vec<String>>>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    script: fn(&str) -> Option<Response>,
+    running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
 type Script = (Arc<Mutex<Vec<String>>>, fn(&str) -> Option<Response>);
@@ -38,11 +39,24 @@ impl Daemon {
     /// One that answers some requests otherwise.
     pub fn scripted(script: fn(&str) -> Option<Response>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let app = Router::new().fallback(answer).with_state((Arc::clone(&asked), script));
+        let mut daemon = Self { folder, asked: Arc::default(), script, running: None };
+        daemon.come_back();
+        daemon
+    }
+
+    /// Stops answering, and takes its connections with it.
+    pub fn go_away(&mut self) {
+        if let Some((stop, thread)) = self.running.take() {
+            drop(stop);
+            thread.join().unwrap();
+            std::fs::remove_file(self.socket()).unwrap();
+        }
+    }
+
+    pub fn come_back(&mut self) {
+        let app = Router::new().fallback(answer).with_state((Arc::clone(&self.asked), self.script));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let listener =
-            runtime.block_on(async { UnixListener::bind(folder.path().join("warmd.sock")).unwrap() });
+        let listener = runtime.block_on(async { UnixListener::bind(self.socket()).unwrap() });
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::spawn(move || {
             runtime.block_on(async {
@@ -52,7 +66,7 @@ impl Daemon {
                 }
             });
         });
-        Self { folder, asked, stop: Some(stop), thread: Some(thread) }
+        self.running = Some((stop, thread));
     }
 
     pub fn socket(&self) -> PathBuf {
@@ -72,8 +86,7 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        drop(self.stop.take());
-        self.thread.take().unwrap().join().unwrap();
+        self.go_away();
     }
 }
 
