@@ -15,6 +15,7 @@ mod from;
 mod glance;
 pub mod history;
 mod hold;
+mod letters;
 pub mod look;
 mod model;
 pub mod next;

@@ -7,9 +7,10 @@ mod terminal;
 
 use axum::response::{IntoResponse, Response};
 use rustix::process::Signal;
-use scripted_daemon::{Daemon, SNAPSHOT, problem, warmctl};
+use scripted_daemon::{Daemon, SNAPSHOT, Told, problem, warmctl};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -167,6 +168,24 @@ fn in_a_pipe_a_model_is_a_line_without_a_code() {
 }
 
 #[test]
+fn a_locale_without_utf_8_is_told_in_ascii_and_programs_in_json() {
+    let daemon = forty();
+    let in_c =
+        |arguments: &[&str]| Told::from(ctl(&daemon, arguments).env("LC_ALL", "C").output().unwrap()).stdout;
+    for arguments in [["status"].as_slice(), &["status", LONG], &["history"], &["beat", "llama"]] {
+        let (plain, any) = (in_c(arguments), daemon.ctl(arguments).stdout);
+        assert!(plain.is_ascii() && !plain.is_empty(), "{plain}");
+        assert_eq!(plain.chars().count(), any.chars().count(), "{plain}\n{any}");
+    }
+    assert_eq!(in_c(&["status", "--json"]), daemon.ctl(&["status", "--json"]).stdout);
+    let mut terminal = Terminal::run(ctl(&daemon, &["status", "--watch"]).env("LC_ALL", "C"), USUAL, None);
+    terminal.until(|shown| shown.sees("models are left out"));
+    terminal.press(CTRL_C);
+    assert_eq!(terminal.ended().code(), Some(0));
+    assert!(terminal.shown().text().is_ascii());
+}
+
+#[test]
 fn a_watch_draws_over_itself_and_clears_the_screen_once() {
     let daemon = forty();
     let mut terminal = watch(&daemon);
@@ -319,6 +338,26 @@ fn a_long_export_tells_how_far_it_is_beside_its_file() {
     assert!(!terminal.shown().sees("written"));
     let written = std::fs::read_to_string(daemon.folder.path().join("export.csv")).unwrap();
     assert!(written.starts_with("model,") && !written.contains('\x1b'), "{written}");
+}
+
+#[test]
+fn a_check_of_many_models_tells_how_far_it_is() {
+    // Takes connections, and never says a word.
+    let provider = TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let config = format!(
+        "[replicate]\nbase_url = \"http://{}/v1\"\n\
+         [models.a]\nreplicate = \"acme/a\"\nactive = [\"always\"]\n\
+         [models.b]\nreplicate = \"acme/b\"\nactive = [\"always\"]\n",
+        provider.local_addr().unwrap()
+    );
+    std::fs::write(folder.path().join("warm.toml"), config).unwrap();
+    let mut command = warmctl(&folder);
+    command.args(["check", "--online"]).env("REPLICATE_API_TOKEN", "r8_none").env("TERM", "xterm");
+    let mut terminal = Terminal::run(&command, USUAL, None);
+    terminal.until(|shown| shown.sees("asked the providers about 0 of 2 models, "));
+    terminal.press(CTRL_C);
+    terminal.ended();
 }
 
 #[test]

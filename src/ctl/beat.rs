@@ -26,7 +26,7 @@ pub(super) async fn run(session: &Session, model: &str) -> Result<(), Failure> {
         output::text(&body.text())?;
     } else if answered || answer.heartbeat.total.is_some() {
         // What is left to say of the others, the error says.
-        output::text(&told(&answer, &session.look))?;
+        session.tell(&told(&answer, &session.look))?;
     }
     let heartbeat = answer.heartbeat;
     if answered {

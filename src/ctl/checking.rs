@@ -28,14 +28,14 @@ pub(super) async fn run(session: &Session, args: &args::Check) -> Result<(), Fai
     };
     let report = check::report(&loaded, clock::now().trunc_subsecs(3), &session.env);
     if !session.json {
-        output::text(&report.text(&session.look))?;
+        session.tell(&report.text(&session.look))?;
     }
     let inspected = if args.online { Some(online::inspect(&loaded.config, session).await?) } else { None };
     let inspected = inspected.as_deref();
     if session.json {
         output::json(&Whole { report: &report, online: inspected })?;
     } else if let Some(inspected) = inspected {
-        output::text(&format!("\n{}", online::told(inspected, &session.look)))?;
+        session.tell(&format!("\n{}", online::told(inspected, &session.look)))?;
     }
     let troubled = inspected.unwrap_or_default().iter().filter(|model| !model.problems.is_empty()).count();
     if troubled > 0 { Err(Failure::Online { troubled }) } else { Ok(()) }

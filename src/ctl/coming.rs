@@ -18,7 +18,7 @@ pub(super) fn run(session: &Session, args: &args::Next) -> Result<(), Failure> {
     let from = from(args.from, &models)?;
     let hours: Vec<_> = models.iter().map(|model| (model.name.as_str(), &model.hours)).collect();
     let report = next::report(&hours, from, args.days);
-    if session.json { output::json(&report) } else { output::text(&report.text(session.look.room())) }
+    if session.json { output::json(&report) } else { session.tell(&report.text(session.look.room())) }
 }
 
 /// The instant; a civil time is one where all the models' clocks agree on it.

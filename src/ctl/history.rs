@@ -30,7 +30,7 @@ pub(super) async fn run(session: &Session, args: &args::History) -> Result<(), F
     if session.json {
         return output::text(&body.text());
     }
-    output::text(&lines(&client.read(&body)?, &session.look, true))
+    session.tell(&lines(&client.read(&body)?, &session.look, true))
 }
 
 /// A line each; with the models' `names`, unless they are told already.

@@ -89,7 +89,7 @@ impl Done {
         if session.json {
             output::json(&json!({ "version": VERSION, "models": json }))?;
         } else {
-            output::lines(&lines)?;
+            session.tell_lines(&lines)?;
         }
         if self.failed { Err(Failure::Told(1)) } else { Ok(()) }
     }

@@ -11,15 +11,6 @@ pub(super) fn text(text: &str) -> Result<(), Failure> {
     Ok(stdout.flush()?)
 }
 
-/// Prints lines.
-pub(super) fn lines(lines: &[String]) -> Result<(), Failure> {
-    let mut told = lines.join("\n");
-    if !told.is_empty() {
-        told.push('\n');
-    }
-    text(&told)
-}
-
 /// Prints a value as JSON, on one line.
 pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
     let mut told = serde_json::to_string(value).map_err(io::Error::from)?;

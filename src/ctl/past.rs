@@ -28,7 +28,7 @@ pub fn past(intervals: &Intervals, history: &History, look: &Look) -> String {
     let mut text = String::new();
     if let Some((told, strip)) = strip(intervals, look) {
         labelled(&mut text, look, &told, &strip);
-        let legend = "full: all of it warm; ·: no active hours";
+        let legend = "full: all of it warm; ·: no active hours known";
         for line in words::wrap(legend, look.width - LABEL - 2) {
             labelled(&mut text, look, "", &look.dim(&line));
         }
@@ -183,7 +183,7 @@ mod tests {
             drawn("2026-11-21T07:00:00Z", intervals.clone(), &Look::plain(80)),
             "
   by the hour ·█▇▄·▁
-              full: all of it warm; ·: no active hours
+              full: all of it warm; ·: no active hours known
   warm         0.30 s  ▂    █  ▂              ▂  1.20 s
 "
         );

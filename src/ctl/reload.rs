@@ -48,5 +48,5 @@ pub(super) async fn run(session: &Session) -> Result<(), Failure> {
         lines.push(format!("reloaded, {}:", words::count(answer.changes.len() as u64, "change", "changes")));
         lines.extend(answer.changes.iter().map(|change| format!("  {change}")));
     }
-    output::lines(&lines)
+    session.tell_lines(&lines)
 }

@@ -4,8 +4,9 @@
 use super::args::Global;
 use super::client::Client;
 use super::failure::Failure;
+use super::letters::Letters;
 use super::look::Look;
-use super::{salvage, socket};
+use super::{output, salvage, socket};
 use crate::config::env::Env;
 use crate::config::{self, Config, Loaded, Model};
 use crate::hours::zone::Zones;
@@ -19,6 +20,8 @@ pub(super) struct Session {
     pub(super) json: bool,
     /// How things are shown.
     pub(super) look: Look,
+    /// In which letters people are told.
+    pub(super) letters: Letters,
     /// The process's environment.
     pub(super) env: Env,
     socket: Option<PathBuf>,
@@ -27,13 +30,26 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn new(global: Global) -> Self {
+        let env = Env::process();
         Self {
             json: global.json,
             look: Look::of_stdout(global.no_color),
-            env: Env::process(),
+            // JSON is UTF-8 whatever the locale.
+            letters: if global.json { Letters::Any } else { Letters::of_locale(&env) },
+            env,
             socket: global.socket,
             config: global.config,
         }
+    }
+
+    /// Tells people on standard output.
+    pub(super) fn tell(&self, text: &str) -> Result<(), Failure> {
+        output::text(&self.letters.write(text))
+    }
+
+    /// The same, a line each.
+    pub(super) fn tell_lines(&self, lines: &[String]) -> Result<(), Failure> {
+        self.tell(&lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect::<String>())
     }
 
     /// The daemon.

@@ -7,7 +7,7 @@ use super::glance::{beginning, glance};
 use super::look::Look;
 use super::past::past;
 use super::session::Session;
-use super::{output, overview, picture, watch};
+use super::{overview, picture, watch};
 use crate::status::Snapshot;
 use crate::status::history::History;
 use crate::status::intervals::Intervals;
@@ -20,7 +20,7 @@ pub(super) async fn run(session: &Session, args: &args::Status) -> Result<(), Fa
     if args.watch {
         watch::run(session, &client, args).await
     } else {
-        output::text(&see(session, &client, args).await?.whole(&session.look))
+        session.tell(&see(session, &client, args).await?.whole(&session.look))
     }
 }
 

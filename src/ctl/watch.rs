@@ -7,7 +7,7 @@ use super::look::{BAD, Look};
 use super::session::Session;
 use super::stage::Stage;
 use super::status::{self, Seen};
-use super::{args, output, overview};
+use super::{args, overview};
 use std::io::IsTerminal;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -44,7 +44,7 @@ impl Watcher<'_> {
             match seen {
                 Ok(seen) => {
                     let gap = if first || self.session.json { "" } else { "\n" };
-                    output::text(&format!("{gap}{}", seen.whole(&self.session.look)))?;
+                    self.session.tell(&format!("{gap}{}", seen.whole(&self.session.look)))?;
                 }
                 Err(error) if !first && is_away(&error) => error.line(),
                 Err(error) => return Err(error),
@@ -67,7 +67,8 @@ impl Watcher<'_> {
         loop {
             let (columns, rows) = stage.size();
             let look = self.session.look.resized(columns);
-            stage.show(&picture(&seen, away.as_ref(), &look, rows))?;
+            let picture = picture(&seen, away.as_ref(), &look, rows);
+            stage.show(&self.session.letters.write(&picture))?;
             tokio::select! {
                 () = end.came() => return Ok(()),
                 _ = resized.recv() => {}

@@ -101,6 +101,9 @@ pub fn warmctl(folder: &TempDir) -> Command {
         "REPLICATE_API_TOKEN",
         "NO_COLOR",
         "COLUMNS",
+        "LANG",
+        "LC_ALL",
+        "LC_CTYPE",
     ] {
         command.env_remove(name);
     }
