@@ -135,6 +135,30 @@ fn no_line_is_wider_than_the_terminal_and_names_stay_whole() {
 }
 
 #[test]
+fn what_a_file_says_fits_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = format!(
+        "[defaults]\ntimezone = \"America/Argentina/ComodRivadavia\"\n\
+         [models.{LONG}]\ncog = \"http://127.0.0.1:1\"\nactive = [\"Mon-Fri 22:00-06:30\"]\n\
+         [models.always]\ncog = \"http://127.0.0.1:2\"\nactive = [\"always\"]\n"
+    );
+    std::fs::write(folder.path().join("warm.toml"), config).unwrap();
+    for verb in ["check", "next"] {
+        let mut command = warmctl(&folder);
+        command.arg(verb).env("TERM", "xterm");
+        for columns in [40, 80, 200] {
+            let said = said(&command, columns);
+            let widest = said.lines().map(|line| line.chars().count()).max();
+            assert!(widest <= Some(columns.into()), "{verb} in {columns}: {said}");
+            assert!(said.split_whitespace().collect::<String>().contains(LONG), "{verb}: {said}");
+            assert!(columns < 80 || said.contains("06:30 -03:00"), "{verb} in {columns}: {said}");
+        }
+        let piped = Told::from(command.output().unwrap()).stdout;
+        assert!(piped.lines().any(|line| line.starts_with(LONG)) && !piped.contains('\x1b'), "{piped}");
+    }
+}
+
+#[test]
 fn colours_are_for_terminals_where_nobody_refuses_them() {
     let daemon = forty();
     let written = |arguments: &[&str], name: &str, value: &str| {

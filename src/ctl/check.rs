@@ -7,7 +7,7 @@ use crate::config::value::TokenSource;
 use crate::config::{Config, Env, Loaded, Model, Probe, Problem, Problems, Severity};
 use crate::ctl::peak::{self, Peak};
 use crate::ctl::table::{Cell, Column, Row, Table};
-use crate::ctl::{Look, look, words};
+use crate::ctl::{Look, look, overview, words};
 use crate::hours::ActiveHours;
 use crate::status::WindowStatus;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -122,18 +122,16 @@ impl CheckReport {
         text.push_str(&self.table().render(look));
         text.push('\n');
         for account in &self.accounts {
-            for (n, line) in words::wrap(&account.text(), look.width.saturating_sub(2)).iter().enumerate() {
-                text.push_str(if n > 0 { "  " } else { "" });
-                text.push_str(line);
-                text.push('\n');
-            }
+            overview::paragraph(&mut text, look, "  ", &account.text(), str::to_owned);
         }
         let models = words::count(self.models.len() as u64, "model", "models");
         let warnings = match self.warnings.len() {
             0 => String::new(),
             some => format!(", {}", words::count(some as u64, "warning", "warnings")),
         };
-        text + &words::tame(&self.file) + " is good: " + &models + &warnings + "\n"
+        let good = format!("{} is good: {models}{warnings}", self.file);
+        overview::paragraph(&mut text, look, "  ", &good, str::to_owned);
+        text
     }
 
     fn table(&self) -> Table {

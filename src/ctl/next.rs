@@ -100,16 +100,26 @@ impl NextReport {
             }
             let lines: Vec<Line> = model.windows.iter().map(|window| window.line(self.from)).collect();
             let width = lines.iter().map(|line| line.local.chars().count()).max().unwrap_or(0);
+            let rest = lines.iter().map(|line| line.rest.chars().count()).max().unwrap_or(0);
+            let beside = width.saturating_add(rest + 5) <= room;
             for Line { local, rest } in lines {
-                told(&mut text, room, "  ", format!("{local:width$}   {rest}").trim_end());
+                if beside {
+                    told(&mut text, room, "  ", format!("{local:width$}   {rest}").trim_end());
+                } else {
+                    told(&mut text, room, "  ", &local);
+                    told(&mut text, room, "    ", &rest);
+                }
             }
         }
         text
     }
 }
 
-/// Adds a line; where there is no room for it, several, the others further in.
+/// Adds a line, unless it is empty; where there is no room for it, several, the others further in.
 fn told(text: &mut String, room: usize, indent: &str, line: &str) {
+    if line.is_empty() {
+        return;
+    }
     if indent.len() + line.chars().count() <= room {
         text.extend([indent, line, "\n"]);
         return;

@@ -83,6 +83,11 @@ pub(super) fn cut(line: &str, columns: usize) -> String {
     if kept.contains('\x1b') { kept + NO_STYLE } else { kept }
 }
 
+/// A line that fits into `columns`; a mark tells where it was longer.
+pub(super) fn fitted(line: &str, columns: usize) -> String {
+    if width(line) <= columns { line.to_owned() } else { cut(line, columns.saturating_sub(1)) + "…" }
+}
+
 /// How many columns a line takes.
 fn width(line: &str) -> usize {
     letters(line).filter(|(seen, _)| *seen).count()
@@ -128,5 +133,6 @@ mod tests {
         assert_eq!(cut("\x1b[1mabcd\x1b[0m", 4), "\x1b[1mabcd\x1b[0m");
         assert_eq!(cut("\x1b[1mabcd\x1b[0m", 2), "\x1b[1mab\x1b[0m");
         assert_eq!(cut("→×…", 2), "→×");
+        assert_eq!(fitted("\x1b[1mabcd\x1b[0m", 3), "\x1b[1mab\x1b[0m…");
     }
 }

@@ -2,7 +2,7 @@
 //! for its column a line of its own, so that names stay whole. In a pipe every row is one line.
 
 use super::look::{BOLD, DIM, Look};
-use super::words;
+use super::{screen, words};
 use anstyle::Style;
 
 /// Between two columns.
@@ -77,13 +77,14 @@ impl Table {
         let widths = self.widths();
         let mut text = String::new();
         if let Some(groups) = self.groups(&widths) {
-            line(&mut text, &look.dim(format!("{:names$}{groups}", "").trim_end()));
+            let groups = look.dim(format!("{:names$}{groups}", "").trim_end());
+            line(&mut text, &screen::fitted(&groups, width));
         }
         let mut titles = format!("{:names$}", self.title);
         for (column, width) in self.columns.iter().zip(&widths) {
             titles.push_str(&pad(column, column.title, *width));
         }
-        line(&mut text, &look.dim(titles.trim_end()));
+        line(&mut text, &screen::fitted(&look.dim(titles.trim_end()), width));
         for row in &self.rows {
             let length = row.name.chars().count();
             let mut cells = String::new();
@@ -101,7 +102,7 @@ impl Table {
                 let padded = pad(column, &cell.text, *width);
                 cells.push_str(&padded.replacen(&cell.text, &look.paint(cell.style, &cell.text), 1));
             }
-            line(&mut text, &cells);
+            line(&mut text, &screen::fitted(cells.trim_end(), width));
         }
         text
     }
@@ -251,6 +252,14 @@ whisper-large  warm   99.7 %     3   0.41 s
         assert!(text.contains("WARM") && !text.contains("COLD"), "{text}");
         let parts = format!("\n{}\n  {}\n", "n".repeat(34), "n".repeat(29));
         assert!(text.contains(&parts), "{text}");
+    }
+
+    #[test]
+    fn what_no_column_can_be_dropped_for_ends_in_a_mark() {
+        let mut table = table(&["llama"]);
+        table.rows[0].cells[0] = Cell::new("w".repeat(60), Style::new());
+        let text = table.render(&Look { width: 36, ..Look::plain(80) });
+        assert!(text.ends_with(&format!("\nllama  {}…\n", "w".repeat(28))), "{text}");
     }
 
     #[test]
