@@ -33,12 +33,12 @@ pub(super) async fn run(session: &Session, model: &str) -> Result<(), Failure> {
         return Ok(());
     }
     let reason = heartbeat.error.map(|error| format!(": {error}")).unwrap_or_default();
-    Err(Failure::Heartbeat { model: answer.model, outcome: look::outcome(heartbeat.outcome).0, reason })
+    Err(Failure::Heartbeat { model: answer.model, outcome: words::model::outcome(heartbeat.outcome), reason })
 }
 
 fn told(answer: &Answer, look: &Look) -> String {
     let (outcome, style) = look::outcome(answer.heartbeat.outcome);
-    let verdict = format!("{}: {}", answer.model, timing::verdict(&answer.heartbeat));
+    let verdict = format!("{}: {}", answer.model, words::heartbeat::verdict(&answer.heartbeat));
     let (mut text, mut told) = (String::new(), false);
     overview::paragraph(&mut text, look, "  ", &verdict, |line| {
         let (name, rest) = match line.strip_prefix(&answer.model).filter(|_| !told) {

@@ -5,15 +5,13 @@ use super::failure::Failure;
 use super::look::{self, Look};
 use super::output;
 use super::session::Session;
-use super::words;
+use super::words::{self, event::get};
 use crate::heartbeat::Outcome;
 use crate::status::State;
 use crate::status::history::{History, PastEvent};
 use crate::store::EventKind;
 use anstyle::Style;
 use chrono::{DateTime, Utc};
-use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 /// Names up to this long have a column; a longer one moves its line's words to the right.
 const NAMES: usize = 24;
@@ -52,12 +50,11 @@ pub fn lines(history: &History, look: &Look, names: bool) -> String {
     let length = |event: &PastEvent| event.model.as_str().len();
     let column = history.events.iter().map(length).filter(|length| *length <= NAMES).max().unwrap_or(0);
     for event in &history.events {
-        let (told, style) = told(event, look);
         let mut line = Line { text: clock(event.at), used: clock(event.at).len(), look };
         if names {
             line.name(event.model.as_str(), column);
         }
-        line.words(&told, style);
+        line.words(&words::event::told(event, &look.local), style(event));
         text.push_str(&line.text);
         text.push('\n');
     }
@@ -112,54 +109,21 @@ impl Line<'_> {
     }
 }
 
-/// What happened, in words, and its colour.
-fn told(event: &PastEvent, look: &Look) -> (String, Style) {
-    let seconds = |key: &str| get::<f64>(event, key).map(words::measured);
+/// The colour of what happened.
+fn style(event: &PastEvent) -> Style {
     match event.event {
-        EventKind::Cold => {
-            let waited =
-                seconds("wait").map(|wait| format!(", waited {wait} for its boot")).unwrap_or_default();
-            let outside =
-                if get::<bool>(event, "in_hours") == Some(false) { ", outside its hours" } else { "" };
-            (format!("cold{waited}{outside}"), look::outcome(Outcome::Cold).1)
-        }
-        EventKind::Boot => {
-            let took = seconds("took").map(|took| format!(" of {took}")).unwrap_or_default();
-            (format!("a boot{took}"), Style::new())
-        }
-        EventKind::Failure => {
-            let (outcome, style) = look::outcome(get(event, "outcome").unwrap_or(Outcome::Failed));
-            let error = get::<String>(event, "error").map(|error| format!(": {error}")).unwrap_or_default();
-            (format!("{outcome}{error}"), style)
-        }
-        EventKind::State => {
-            let state = |key| look::state(get(event, key).unwrap_or(State::Unknown));
-            let (from, (to, style)) = (state("from").0, state("to"));
-            let reason = get::<String>(event, "reason").map(|why| format!(": {why}")).unwrap_or_default();
-            (format!("{from} → {to}{reason}"), style)
-        }
-        EventKind::Paused => {
-            let until = get::<DateTime<Utc>>(event, "until");
-            let until = until.map(|until| words::clock((look.local)(until), (look.local)(event.at)));
-            let until = until.map(|until| format!(" until {until}")).unwrap_or_default();
-            (format!("paused{until}"), look::WARNING)
-        }
-        EventKind::Resumed => ("resumed".to_owned(), Style::new()),
-        EventKind::Aimed => {
-            let target = get::<String>(event, "target").unwrap_or_default();
-            (format!("keeps {target} warm from now on"), Style::new())
-        }
+        EventKind::Cold => look::outcome(Outcome::Cold).1,
+        EventKind::Failure => look::outcome(get(event, "outcome").unwrap_or(Outcome::Failed)).1,
+        EventKind::State => look::state(get(event, "to").unwrap_or(State::Unknown)).1,
+        EventKind::Paused => look::WARNING,
+        EventKind::Boot | EventKind::Resumed | EventKind::Aimed => Style::new(),
     }
-}
-
-fn get<T: DeserializeOwned>(event: &PastEvent, key: &str) -> Option<T> {
-    serde_json::from_value(event.detail.get(key).filter(|value| **value != Value::Null)?.clone()).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn history(more: bool) -> History {
         let event = |at: &str, model: &str, event: &str, mut detail: Value| {

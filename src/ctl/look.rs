@@ -4,6 +4,7 @@
 use crate::config::Env;
 use crate::heartbeat::Outcome;
 use crate::status::State;
+use crate::words;
 use anstyle::{AnsiColor, Style};
 use chrono::{DateTime, FixedOffset, Local, Utc};
 use std::io::IsTerminal;
@@ -85,32 +86,27 @@ pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 
 /// The word for a state, and its colour.
 pub(super) const fn state(state: State) -> (&'static str, Style) {
-    match state {
-        State::Disabled => ("disabled", DIM),
-        State::Paused => ("paused", WARNING),
-        State::Idle => ("idle", DIM),
-        State::Blocked => ("blocked", BAD),
-        State::Failing => ("failing", BAD),
-        State::Booting => ("booting", WARNING),
-        State::Warm => ("warm", GOOD),
-        State::Cold => ("cold", CHILLY),
-        State::Unknown => ("unknown", PLAIN),
-    }
+    let style = match state {
+        State::Disabled | State::Idle => DIM,
+        State::Paused | State::Booting => WARNING,
+        State::Blocked | State::Failing => BAD,
+        State::Warm => GOOD,
+        State::Cold => CHILLY,
+        State::Unknown => PLAIN,
+    };
+    (state.name(), style)
 }
 
 /// The words for an outcome, and their colour.
 pub(super) const fn outcome(outcome: Outcome) -> (&'static str, Style) {
-    match outcome {
-        Outcome::Warm => ("warm", GOOD),
-        Outcome::Cold => ("cold", CHILLY),
-        Outcome::Busy => ("busy", GOOD),
-        Outcome::Failed => ("failed", BAD),
-        Outcome::Rejected => ("rejected", BAD),
-        Outcome::RateLimited => ("rate limited", WARNING),
-        Outcome::TimedOut => ("timed out", BAD),
-        Outcome::Unreachable => ("unreachable", BAD),
-        Outcome::Skipped => ("skipped", DIM),
-    }
+    let style = match outcome {
+        Outcome::Warm | Outcome::Busy => GOOD,
+        Outcome::Cold => CHILLY,
+        Outcome::Failed | Outcome::Rejected | Outcome::TimedOut | Outcome::Unreachable => BAD,
+        Outcome::RateLimited => WARNING,
+        Outcome::Skipped => DIM,
+    };
+    (words::model::outcome(outcome), style)
 }
 
 fn clamp(width: usize) -> usize {

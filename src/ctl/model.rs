@@ -5,8 +5,7 @@ use super::overview;
 use super::table::{Cell, Column, Row, Table};
 use super::timing;
 use super::words;
-use crate::heartbeat::Outcome;
-use crate::status::{HoursSpent, ModelStatus, Percentiles, Snapshot, WindowStatus};
+use crate::status::{ModelStatus, Percentiles, Snapshot};
 use chrono::{DateTime, Utc};
 
 /// The labels' column.
@@ -22,13 +21,13 @@ pub fn picture(snapshot: &Snapshot, model: &ModelStatus, look: &Look) -> String 
     if let Some(reason) = &model.reason {
         page.entry("reason", reason);
     }
-    page.entry("window", &window(&model.window, at, look));
-    page.entry("rhythm", &rhythm(model, at));
+    page.entry("window", &window(model, at, look));
+    page.entry("rhythm", &words::model::rhythm(model, at));
     last(&mut page, model, at);
     page.blank();
     page.line(&look.dim(&format!("since {}", overview::since(snapshot, look))));
-    page.entry("hours", &hours(&model.hours));
-    page.entry("heartbeats", &counts(model));
+    page.entry("hours", &words::model::hours(&model.hours));
+    page.entry("heartbeats", &words::model::counts(model));
     distributions(&mut page, model);
     if !model.notes.is_empty() {
         page.blank();
@@ -79,44 +78,15 @@ fn title(page: &mut Page<'_>, model: &ModelStatus, at: DateTime<Utc>) {
     page.line(&format!("{}{gap}{}{lasting}", page.look.bold(&end), page.look.paint(style, state)));
 }
 
-fn window(window: &WindowStatus, at: DateTime<Utc>, look: &Look) -> String {
-    let clock = |t: DateTime<Utc>| words::clock((look.local)(t), (look.local)(at));
-    let until = |t: DateTime<Utc>| words::span(words::between(at, t));
-    let told = match (window.open, window.opens_at, window.closes_at) {
-        (true, None, None) => return "always open".to_owned(),
-        (true, None, Some(closes)) => format!("open, closes {}, in {}", clock(closes), until(closes)),
-        (true, Some(opens), None) => format!("open since {}, for good", clock(opens)),
-        (true, Some(opens), Some(closes)) => {
-            format!("open since {}, closes {}, in {}", clock(opens), clock(closes), until(closes))
-        }
-        (false, None, _) => return "closed, and never opens again".to_owned(),
-        (false, Some(opens), None) => {
-            format!("closed, opens {}, in {}, for good", clock(opens), until(opens))
-        }
-        (false, Some(opens), Some(closes)) => {
-            format!("closed, opens {}, in {}, closes {}", clock(opens), until(opens), clock(closes))
-        }
-    };
+fn window(model: &ModelStatus, at: DateTime<Utc>, look: &Look) -> String {
+    let told = words::model::window(&model.window, at, &look.local);
+    if model.window.opens_at.or(model.window.closes_at).is_none() {
+        return told;
+    }
     // Those are this machine's clocks; where they don't read UTC, it is told what they read.
     let offset = (look.local)(at).format("%:z").to_string();
     let zone = if offset == "+00:00" { "UTC".to_owned() } else { format!("UTC{offset}, the clock here") };
     format!("{told} ({zone})")
-}
-
-fn rhythm(model: &ModelStatus, at: DateTime<Utc>) -> String {
-    let next = match model.next_at {
-        None => "none to come".to_owned(),
-        Some(next) => match words::between(at, next) {
-            seconds if seconds < 0.5 => "the next now".to_owned(),
-            seconds => format!("the next in {}", words::span(seconds)),
-        },
-    };
-    format!(
-        "every {}, {next}; cold after a wait of {}; starts {} before an opening",
-        words::span(model.interval),
-        words::measured(model.cold_after),
-        words::span(model.lead)
-    )
 }
 
 fn last(page: &mut Page<'_>, model: &ModelStatus, at: DateTime<Utc>) {
@@ -124,38 +94,10 @@ fn last(page: &mut Page<'_>, model: &ModelStatus, at: DateTime<Utc>) {
         return page.entry("last", "no heartbeat has finished yet");
     };
     let ago = words::span(words::between(last.sent_at, at));
-    page.entry("last", &format!("{}, sent {ago} ago", timing::verdict(last)));
+    page.entry("last", &format!("{}, sent {ago} ago", words::heartbeat::verdict(last)));
     for line in timing::lines(last, page.look.width - LABEL - 2) {
         page.line(&format!("  {:LABEL$}{line}", ""));
     }
-}
-
-fn hours(hours: &HoursSpent) -> String {
-    if hours.open <= 0.0 {
-        return "no active hours in this span".to_owned();
-    }
-    let met = match hours.cold_heartbeats {
-        0 => "no heartbeat found it cold".to_owned(),
-        1 => "1 heartbeat found it cold".to_owned(),
-        many => format!("{many} heartbeats found it cold"),
-    };
-    format!(
-        "{} active, {} warm: {} warm, {} cold, {} unknown; {met}",
-        words::span(hours.open),
-        words::share(hours.warm, hours.open).unwrap_or_default(),
-        words::span(hours.warm),
-        words::span(hours.cold),
-        words::span(hours.unknown)
-    )
-}
-
-fn counts(model: &ModelStatus) -> String {
-    let told: Vec<String> = Outcome::ALL
-        .iter()
-        .filter_map(|outcome| Some((outcome, model.counts.get(outcome).filter(|count| **count > 0)?)))
-        .map(|(outcome, count)| format!("{count} {}", look::outcome(*outcome).0))
-        .collect();
-    if told.is_empty() { "none in this span".to_owned() } else { told.join(", ") }
 }
 
 /// The percentiles of what there is, and in words what there is not.

@@ -159,24 +159,9 @@ fn next(model: &ModelStatus, at: DateTime<Utc>, look: &Look, form: Form) -> Opti
         if days > 6 { local(t).format("%-d %b").to_string() } else { words::clock(local(t), now) }
     };
     match (model.state, form) {
-        (State::Disabled, _) => None,
-        (State::Paused, Form::Wide) => Some(match model.paused_until {
-            Some(until) => format!("resumes {}", words::clock(local(until), now)),
-            None => "until resumed".to_owned(),
-        }),
         (State::Paused, Form::Narrow) => model.paused_until.map(brief),
-        (State::Idle, Form::Wide) => Some(match model.window.opens_at {
-            Some(opens) => format!("opens {}", words::clock(local(opens), now)),
-            None => "never opens".to_owned(),
-        }),
         (State::Idle, Form::Narrow) => Some(model.window.opens_at.map_or_else(|| "never".to_owned(), brief)),
-        (
-            State::Blocked | State::Failing | State::Booting | State::Warm | State::Cold | State::Unknown,
-            _,
-        ) => model.next_at.map(|next| match words::between(at, next) {
-            seconds if seconds < 0.5 => "now".to_owned(),
-            seconds => format!("in {}", words::span(seconds)),
-        }),
+        _ => words::model::next(model, at, &look.local),
     }
 }
 

@@ -36,7 +36,7 @@ const STEPS: [(f64, &str); 24] = [
 const SHORTEST: f64 = 1e-6;
 
 /// No more labels than this along an axis.
-const LABELS: usize = 6;
+const LABELS: u8 = 6;
 
 /// A place on the paper, as short as it is exact enough: a tenth.
 pub(super) fn place(at: f64) -> String {
@@ -78,7 +78,7 @@ impl Log {
     pub(super) fn labels(&self) -> Vec<(f64, &'static str)> {
         let within: Vec<_> =
             STEPS.iter().filter(|(step, _)| (self.least..=self.most).contains(step)).collect();
-        let skip = within.len().div_ceil(LABELS).max(1);
+        let skip = within.len().div_ceil(LABELS.into()).max(1);
         within.into_iter().step_by(skip).map(|(step, said)| (self.at(*step), *said)).collect()
     }
 }
@@ -106,14 +106,15 @@ impl Span {
     /// Where to label it, and how: at whole hours, or days, of those clocks.
     pub(super) fn labels(&self, local: Clocks<'_>) -> Vec<(f64, String)> {
         let whole = self.until - self.since;
-        let step = HOURS.into_iter().map(TimeDelta::hours).find(|step| *step * (LABELS as i32 - 1) >= whole);
+        let step =
+            HOURS.into_iter().map(TimeDelta::hours).find(|step| *step * (i32::from(LABELS - 1)) >= whole);
         let step = step.unwrap_or(whole);
         // Clocks that are changed on the way are ahead of the labels, or behind, from then on.
         let begin = local(self.since).naive_local().and_utc().timestamp();
         let seconds = step.num_seconds().max(1);
         let first = self.since + TimeDelta::seconds((seconds - begin.rem_euclid(seconds)) % seconds);
         let format = if step < TimeDelta::days(1) { "%H:%M" } else { "%-d %b" };
-        let at = (0..).map(|n| first + step * n).take_while(|t| *t <= self.until).take(LABELS);
+        let at = (0..).map(|n| first + step * n).take_while(|t| *t <= self.until).take(LABELS.into());
         at.map(|t| (self.at(t), local(t).format(format).to_string())).collect()
     }
 }
@@ -132,7 +133,7 @@ mod tests {
         assert!(Log::of(std::iter::empty(), 0.0, 1.0).is_none());
         for (least, most) in [(1e-6, 1e-6), (1e-6, 3600.0), (3600.0, 90_000.0), (0.1, 0.1)] {
             let axis = Log::of([least, most].into_iter(), 0.0, 1.0).unwrap();
-            assert!(axis.labels().len() <= LABELS, "{least} {most}");
+            assert!(axis.labels().len() <= LABELS.into(), "{least} {most}");
             assert!((0.0..=1.0).contains(&axis.at(least)) && (0.0..=1.0).contains(&axis.at(most)));
         }
     }
@@ -140,7 +141,8 @@ mod tests {
     #[test]
     fn hours_and_days_are_labelled_where_clocks_strike() {
         let labels = |since: &str, until: &str| {
-            let span = Span { since: since.parse().unwrap(), until: until.parse().unwrap(), from: 0.0, to: 100.0 };
+            let span =
+                Span { since: since.parse().unwrap(), until: until.parse().unwrap(), from: 0.0, to: 100.0 };
             let berlin = |t: DateTime<Utc>| t.with_timezone(&chrono::FixedOffset::east_opt(3600).unwrap());
             span.labels(&berlin).into_iter().map(|(x, said)| format!("{said} {x:.0}")).collect::<Vec<_>>()
         };
@@ -153,7 +155,7 @@ mod tests {
             ["15 Nov 12", "17 Nov 39", "19 Nov 65", "21 Nov 91"]
         );
         assert_eq!(labels("2026-11-20T16:00:00Z", "2026-11-20T16:00:00Z").len(), 1);
-        assert!(labels("2026-08-20T16:00:00Z", "2026-11-20T16:00:00Z").len() <= LABELS);
+        assert!(labels("2026-08-20T16:00:00Z", "2026-11-20T16:00:00Z").len() <= LABELS.into());
     }
 
     #[test]

@@ -14,7 +14,8 @@ const TOP: f64 = 12.0;
 const BOTTOM: f64 = 204.0;
 
 /// What percentiles are labelled at; each is as far from the one before as it has fewer answers beyond it.
-const SHARES: [(f64, &str); 5] = [(0.0, "0 %"), (0.9, "90 %"), (0.99, "99 %"), (0.999, "99.9 %"), (0.9999, "99.99 %")];
+const SHARES: [(f64, &str); 5] =
+    [(0.0, "0 %"), (0.9, "90 %"), (0.99, "99 %"), (0.999, "99.9 %"), (0.9999, "99.99 %")];
 /// What is pointed out along a line.
 const POINTS: [(f64, &str); 4] = [(0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (1.0, "max")];
 
@@ -101,12 +102,11 @@ mod tests {
 
     #[test]
     fn warm_and_cold_are_two_lines_that_stay_on_the_paper() {
-        let warm: Vec<(f64, f64)> = (1..=1000).map(|n| (f64::from(n) / 1000.0, 0.2 + f64::from(n) / 1e4)).collect();
+        let warm: Vec<(f64, f64)> =
+            (1..=1000).map(|n| (f64::from(n) / 1000.0, 0.2 + f64::from(n) / 1e4)).collect();
         let cold = [(0.5, 9.0), (1.0, 14.0)];
-        let lines = [
-            Line { kind: "warm", curve: &warm, count: 1000 },
-            Line { kind: "cold", curve: &cold, count: 2 },
-        ];
+        let lines =
+            [Line { kind: "warm", curve: &warm, count: 1000 }, Line { kind: "cold", curve: &cold, count: 2 }];
         let drawn = draw(&lines).unwrap().into_string();
         assert!(drawn.contains("1000 warm: p50 0.25 s, p90 0.29 s, p99 0.30 s, max 0.30 s"), "{drawn}");
         assert!(drawn.contains("2 cold: p50 9.00 s, p90 14.0 s, p99 14.0 s, max 14.0 s"), "{drawn}");

@@ -25,8 +25,5 @@ pub(super) fn count(key: &str, count: u64) -> Markup {
 
 /// What there may be; a dash where there is nothing.
 pub(super) fn maybe(shown: Option<Markup>) -> Markup {
-    match shown {
-        Some(shown) => shown,
-        None => html! { span.none aria-label="none" { "–" } },
-    }
+    shown.unwrap_or_else(|| html! { span.none aria-label="none" { "–" } })
 }

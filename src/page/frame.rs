@@ -39,7 +39,7 @@ pub fn asset(name: &str) -> Option<Asset> {
 /// A page.
 #[derive(Debug)]
 pub(super) struct Frame<'a> {
-    /// The way up to `/`, so that it works below any path of a proxy's: `` or `../`.
+    /// The way up to `/`, empty or `../`: so that it works below any path of a proxy's.
     pub root: &'static str,
     pub title: &'a str,
     /// Seconds from one refresh to the next.

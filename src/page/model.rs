@@ -102,7 +102,14 @@ fn headline(seen: &OneModel<'_>, local: Clocks<'_>) -> Markup {
     let sums = sums(seen.intervals);
     let open = seen.model.hours.pieces(seen.intervals.since, snapshot.at);
     let about = format!("active hours: {}", words::model::hours(&strip::whole(&sums)));
-    let strip = Strip { since: seen.intervals.since, at: snapshot.at, hours: &sums, open: &open, local, about: &about };
+    let strip = Strip {
+        since: seen.intervals.since,
+        at: snapshot.at,
+        hours: &sums,
+        open: &open,
+        local,
+        about: &about,
+    };
     html! {
         section.headline aria-labelledby="headline" {
             h2 #headline {
@@ -211,19 +218,20 @@ fn figures(status: &ModelStatus) -> Markup {
 
 fn percentiles(kind: &str, answers: Option<&Percentiles>) -> Markup {
     let key = |key: &str| format!("latency.{kind}.{key}");
-    let times: [(&str, fn(&Percentiles) -> f64); 6] = [
-        ("min", |p| p.min),
-        ("p50", |p| p.p50),
-        ("p90", |p| p.p90),
-        ("p99", |p| p.p99),
-        ("max", |p| p.max),
-        ("mean", |p| p.mean),
+    let time = |name: &'static str, of: fn(&Percentiles) -> f64| (name, answers.map(of));
+    let times = [
+        time("min", |p| p.min),
+        time("p50", |p| p.p50),
+        time("p90", |p| p.p90),
+        time("p99", |p| p.p99),
+        time("max", |p| p.max),
+        time("mean", |p| p.mean),
     ];
     html! {
         tr {
             th scope="row" { (kind) }
             td.number { (maybe(answers.map(|answers| count(&key("count"), answers.count)))) }
-            @for (name, of) in times { td.number { (measured(&key(name), answers.map(of))) } }
+            @for (name, seconds) in times { td.number { (measured(&key(name), seconds)) } }
         }
     }
 }
@@ -259,7 +267,8 @@ fn last(status: &ModelStatus, at: DateTime<Utc>) -> Markup {
 fn parts(last: &LastHeartbeat, total: f64) -> Markup {
     let (wait, predict) = (last.wait.unwrap_or(0.0), last.predict.unwrap_or(0.0));
     let rest = (total - wait - predict).max(0.0);
-    let parts = [("wait", "queue and boot", wait), ("predict", "prediction", predict), ("rest", "the rest", rest)];
+    let parts =
+        [("wait", "queue and boot", wait), ("predict", "prediction", predict), ("rest", "the rest", rest)];
     let whole = (wait + predict + rest).max(f64::MIN_POSITIVE);
     let begins = [0.0, wait, wait + predict];
     html! {

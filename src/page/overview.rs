@@ -185,7 +185,8 @@ fn models(seen: &Overview<'_>, shown: &[&ModelStatus]) -> Markup {
 fn row(seen: &Overview<'_>, model: &ModelStatus, configured: &HashMap<&str, &Model>) -> Markup {
     let at = seen.snapshot.at;
     let configured = configured.get(model.name.as_str());
-    let local = |t: DateTime<Utc>| configured.map_or_else(|| t.fixed_offset(), |one| one.hours.zone().local(t));
+    let local =
+        |t: DateTime<Utc>| configured.map_or_else(|| t.fixed_offset(), |one| one.hours.zone().local(t));
     let hours = configured.and_then(|one| seen.hourly.models.get(&one.name)).map_or(&[][..], Vec::as_slice);
     let open = configured.map(|one| one.hours.pieces(seen.hourly.since, at)).unwrap_or_default();
     let about = format!("{}, last 24 hours: {}", model.name, words::model::hours(&strip::whole(hours)));

@@ -240,15 +240,20 @@ mod tests {
 
     #[test]
     fn a_short_cold_stretch_can_be_seen_and_nothing_leaves_the_paper() {
-        let hours = [hour("2026-11-20T10:00:00Z", 3586, 14, 0, 1), hour("2026-11-20T11:00:00Z", 0, 0, 3600, 0)];
+        let hours =
+            [hour("2026-11-20T10:00:00Z", 3586, 14, 0, 1), hour("2026-11-20T11:00:00Z", 0, 0, 3600, 0)];
         let (since, now) = (at("2026-11-20T10:00:00Z"), at("2026-11-20T12:00:00Z"));
         let local = |t: DateTime<Utc>| t.fixed_offset();
-        let strip = Strip { since, at: now, hours: &hours, open: &[(since, now)], local: &local, about: "a & b" };
+        let strip =
+            Strip { since, at: now, hours: &hours, open: &[(since, now)], local: &local, about: "a & b" };
         let drawn = strip.draw().into_string();
         assert!(drawn.contains(r#"aria-label="a &amp; b""#), "{drawn}");
         assert!(drawn.contains(r#"<rect class="cold" x="0" y="8" width="299.4" height="1.5">"#), "{drawn}");
         assert!(drawn.contains(r#"<rect class="met" x="0" y="0""#), "{drawn}");
-        assert!(drawn.contains(r#"<rect class="unknown" x="300" y="8" width="299.4" height="33">"#), "{drawn}");
+        assert!(
+            drawn.contains(r#"<rect class="unknown" x="300" y="8" width="299.4" height="33">"#),
+            "{drawn}"
+        );
         assert!(drawn.contains(r#"<rect class="open" x="0" y="44" width="600" height="4">"#), "{drawn}");
     }
 }

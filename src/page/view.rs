@@ -24,9 +24,10 @@ pub struct View {
 impl View {
     /// Whether a model is among those asked for.
     pub(super) fn takes(&self, model: &ModelStatus) -> bool {
-        let named = self.name.as_deref().is_none_or(|part| {
-            model.name.to_lowercase().contains(part.trim().to_lowercase().as_str())
-        });
+        let named = self
+            .name
+            .as_deref()
+            .is_none_or(|part| model.name.to_lowercase().contains(part.trim().to_lowercase().as_str()));
         named && self.state.is_none_or(|state| model.state == state)
     }
 

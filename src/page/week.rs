@@ -32,7 +32,8 @@ struct Change {
 /// The picture.
 pub(super) fn draw(hours: &ActiveHours, at: DateTime<Utc>) -> Markup {
     let today = hours.zone().local(at).date_naive();
-    let days: Vec<Day> = (0..DAYS).filter_map(|n| day(hours, today.checked_add_days(Days::new(n))?)).collect();
+    let days: Vec<Day> =
+        (0..DAYS).filter_map(|n| day(hours, today.checked_add_days(Days::new(n))?)).collect();
     let height = LINE * days.len() as f64 + 22.0;
     let along = |share: f64| LEFT + (RIGHT - LEFT) * share;
     let now = share_of(hours.zone().local(at).time());
@@ -140,14 +141,18 @@ mod tests {
 
     #[test]
     fn days_are_civil_and_changes_of_the_clocks_are_told() {
-        let drawn = week("Europe/Berlin", &["Mon-Fri 08:00-20:00", "Sun 01:00-04:00"], "2026-10-23T23:30:00Z");
+        let drawn =
+            week("Europe/Berlin", &["Mon-Fri 08:00-20:00", "Sun 01:00-04:00"], "2026-10-23T23:30:00Z");
         let all = "Saturday closed; Sunday 01:00–04:00 (clocks go back from 03:00 to 02:00); \
                    Monday 08:00–20:00; Tuesday 08:00–20:00; Wednesday 08:00–20:00; Thursday 08:00–20:00; \
                    Friday 08:00–20:00";
         assert!(drawn.contains(&format!("aria-label=\"{all}\"")), "{drawn}");
         assert!(drawn.contains("Sunday, 25 October: clocks go back from 03:00 to 02:00."), "{drawn}");
         // From a twenty-fourth to four: an eighth of the paper, whatever the clocks do meanwhile.
-        assert!(drawn.contains(r#"<rect class="opens" x="90.4" y="30" width="43.2" height="14">"#), "{drawn}");
+        assert!(
+            drawn.contains(r#"<rect class="opens" x="90.4" y="30" width="43.2" height="14">"#),
+            "{drawn}"
+        );
         let drawn = week("Europe/Berlin", &["always"], "2026-03-28T12:00:00Z");
         assert!(drawn.contains("Sunday 00:00–24:00 (clocks go forward from 02:00 to 03:00)"), "{drawn}");
         let drawn = week("UTC", &["22:00-06:00"], "2026-03-28T12:00:00Z");

@@ -79,7 +79,9 @@ impl Writer {
             }
         }
         // An hour and the day before it sort by their widths in the file.
-        models.values_mut().for_each(|sums| sums.sort_by_key(|sum| sum.start));
+        for sums in models.values_mut() {
+            sums.sort_by_key(|sum| sum.start);
+        }
         Ok(Hourly { since: time(since), models })
     }
 }

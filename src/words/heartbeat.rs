@@ -37,3 +37,42 @@ fn evidence(heartbeat: &LastHeartbeat) -> Option<String> {
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heartbeat(outcome: Outcome, evidence: Option<Evidence>, error: Option<&str>) -> LastHeartbeat {
+        let at = "2026-11-23T08:00:00Z".parse().unwrap();
+        let answered = matches!(outcome, Outcome::Warm | Outcome::Cold);
+        LastHeartbeat {
+            due_at: at,
+            sent_at: at,
+            outcome,
+            evidence,
+            total: answered.then_some(14.52),
+            wait: answered.then_some(14.1),
+            predict: answered.then_some(0.31),
+            error: error.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn verdicts_name_their_evidence() {
+        let said = |outcome, evidence, error| verdict(&heartbeat(outcome, evidence, error));
+        assert_eq!(said(Outcome::Cold, Some(Evidence::QueueWait), None), "cold, by its queue wait of 14.1 s");
+        assert_eq!(
+            said(Outcome::Cold, Some(Evidence::Latency), None),
+            "cold, by its latency: 14.2 s beside the prediction"
+        );
+        assert_eq!(
+            said(Outcome::Warm, Some(Evidence::SetupTime), None),
+            "warm, by its setup time: the setup was done before"
+        );
+        assert_eq!(said(Outcome::Busy, None, None), "busy");
+        assert_eq!(
+            said(Outcome::TimedOut, None, Some("no answer\nwithin 10 s")),
+            "timed out: no answer within 10 s"
+        );
+    }
+}

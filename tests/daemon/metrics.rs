@@ -95,7 +95,7 @@ fn promtool(arguments: &[&str], input: &str) -> (bool, String) {
 }
 
 /// The samples of a text: names with labels as they are written, and values.
-fn samples(text: &str) -> BTreeMap<String, f64> {
+pub(crate) fn samples(text: &str) -> BTreeMap<String, f64> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     lines
         .map(|line| {

@@ -30,7 +30,9 @@ pub(crate) struct Past {
 impl Past {
     fn entries(&self) -> Vec<Entry> {
         let model: warmd::config::value::ModelName = self.model.parse().unwrap();
-        let mut chance = Chance(self.model.bytes().fold(self.millis, |seed, byte| (seed << 5) ^ (seed >> 3) ^ u64::from(byte)));
+        let mut chance = Chance(
+            self.model.bytes().fold(self.millis, |seed, byte| (seed << 5) ^ (seed >> 3) ^ u64::from(byte)),
+        );
         let entry = |at, what| Entry { model: model.clone(), at, what };
         let silent_until = self.since + (self.until - self.since) / 3;
         let silence = silent_until - self.silent..silent_until;
@@ -52,7 +54,8 @@ impl Past {
             };
             let boot = Duration::from_millis(6_000 + chance.below(9_000));
             let spread = (1 + chance.below(40)) * (1 + chance.below(40)) * self.millis / 3000;
-            let total = Duration::from_millis(self.millis * 3 / 4 + spread) + if cold { boot } else { Duration::ZERO };
+            let total = Duration::from_millis(self.millis * 3 / 4 + spread)
+                + if cold { boot } else { Duration::ZERO };
             let total = outcome.answered().then_some(total);
             let done = due + TimeDelta::from_std(total.unwrap_or_default()).unwrap();
             let heartbeat = Heartbeat {
@@ -71,10 +74,10 @@ impl Past {
             if cold {
                 entries.push(entry(done, What::Boot { took: Some(boot) }));
             }
-            let how = match outcome {
-                Outcome::Cold => Spent::Cold,
-                Outcome::Unreachable => Spent::Unknown,
-                _ => Spent::Warm,
+            let how = match total {
+                None => Spent::Unknown,
+                Some(_) if cold => Spent::Cold,
+                Some(_) => Spent::Warm,
             };
             let from = mark.unwrap_or(due);
             entries.push(entry(done, What::Spent { from, to: done, how }));
