@@ -125,6 +125,7 @@ fn pieces(
     how: Spent,
 ) -> impl Iterator<Item = What> + use<> {
     let from = from.max(to - LONGEST);
-    let open = if from < to { model.hours.pieces(from, to) } else { Vec::new() };
+    // Whoever disables a model wants nobody to find it warm: it has no active hours to spend.
+    let open = if from < to && model.enabled { model.hours.pieces(from, to) } else { Vec::new() };
     open.into_iter().map(move |(from, to)| What::Spent { from, to, how })
 }

@@ -166,6 +166,22 @@ fn only_active_hours_are_accounted_for() {
 }
 
 #[test]
+fn a_disabled_model_has_no_hours_to_spend() {
+    let mut story = Story::begin(model(&["always"], 30), at(0.0));
+    story.queued(0.0, 0.1);
+    // The file is edited at 10 s, and again at 500 s.
+    let before = accounted(&story.known, &story.model, at(10.0));
+    story.take(before);
+    Arc::make_mut(&mut story.model).enabled = false;
+    let disabled = accounted(&story.known, &story.model, at(500.0));
+    story.take(disabled);
+    Arc::make_mut(&mut story.model).enabled = true;
+    story.queued(510.0, 0.1);
+    assert!((story.spent(Spent::Unknown) - 9.9).abs() < 0.01, "{}", story.spent(Spent::Unknown));
+    assert!((story.spent(Spent::Warm) - 10.2).abs() < 0.01, "{}", story.spent(Spent::Warm));
+}
+
+#[test]
 fn a_clock_that_is_set_back_and_forth_counts_no_second_twice() {
     let mut story = Story::begin(model(&["always"], 30), at(0.0));
     for beat in 0..40 {

@@ -115,7 +115,7 @@ fn window(model: &Model, at: DateTime<Utc>) -> WindowStatus {
 /// What the store has summed up, and the stretch since then that no heartbeat has vouched for yet.
 fn hours(live: &LiveModel, sum: &Summary, since: DateTime<Utc>, at: DateTime<Utc>) -> HoursSpent {
     let pending = match live.known.accounted_to.map(|mark| mark.max(since)) {
-        Some(mark) if mark < at => live.model.hours.open_within(mark, at),
+        Some(mark) if mark < at && live.model.enabled => live.model.hours.open_within(mark, at),
         Some(_) | None => Duration::ZERO,
     };
     HoursSpent::of(sum, pending)

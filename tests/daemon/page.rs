@@ -28,7 +28,7 @@ struct Shown {
 impl Shown {
     /// Models like those of a small team.
     fn team() -> Self {
-        let conduct = Conduct { boot: Spread::fixed(Duration::from_secs(2)), ..Conduct::default() };
+        let conduct = Conduct { boot: Spread::fixed(Duration::from_millis(300)), ..Conduct::default() };
         let replicate = Replicate::of_models(4, &conduct);
         let now = warmd::clock::now();
         let hours = |from: i64, to: i64| format!("{from:02}:00-{to:02}:00");
@@ -252,6 +252,7 @@ fn its_figures_are_those_of_the_report() {
                 assert!(of_one >= 20, "{name}: {of_one} figures");
             }
             shown.export_adds_up(name, since, before);
+            assert_eq!(before["hours"]["open"] == 0.0, name == "old-model", "{before}");
         }
     }
     kept_to_itself(&browser, &shown.url);

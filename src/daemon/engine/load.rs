@@ -126,7 +126,7 @@ impl Engine {
         now: DateTime<Utc>,
     ) -> (Slot, bool) {
         let old = std::mem::replace(&mut slot.model, model.clone());
-        if old.hours != model.hours {
+        if old.hours != model.hours || old.enabled != model.enabled {
             for entry in digest::accounted(&slot.known, &old, now) {
                 slot.known.apply(&entry);
                 self.counts.count(&entry);
