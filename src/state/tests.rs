@@ -177,8 +177,8 @@ fn a_disabled_model_has_no_hours_to_spend() {
     story.take(disabled);
     Arc::make_mut(&mut story.model).enabled = true;
     story.queued(510.0, 0.1);
-    assert!((story.spent(Spent::Unknown) - 9.9).abs() < 0.01, "{}", story.spent(Spent::Unknown));
-    assert!((story.spent(Spent::Warm) - 10.2).abs() < 0.01, "{}", story.spent(Spent::Warm));
+    assert!((story.spent(Spent::Unknown) - 9.8).abs() < 0.01, "{}", story.spent(Spent::Unknown));
+    assert!((story.spent(Spent::Warm) - 10.4).abs() < 0.01, "{}", story.spent(Spent::Warm));
 }
 
 #[test]
