@@ -46,7 +46,7 @@ pub(super) async fn run(length: Option<Duration>) -> anyhow::Result<()> {
 /// Shows what happens until the daemon stops or `length` is over.
 async fn watch(daemon: &Daemon, length: Option<Duration>, path: &Path) -> anyhow::Result<()> {
     let (watch, started_at) = (Stopwatch::start(), clock::now());
-    let terminal = std::io::stdout().is_terminal();
+    let terminal = std::io::stdout().is_terminal() && !Env::process().has_dumb_terminal();
     let (mut events, mut screen) = (Events::default(), Screen::default());
     if !terminal {
         let config = path.display();
