@@ -8,6 +8,7 @@
 //! Pictures are SVG of our own making: a plotting library writes colours into every element, where a page
 //! that is light or dark as its reader likes needs names for them.
 
+mod answers;
 mod axis;
 mod curve;
 mod figure;

@@ -1,6 +1,6 @@
 //! One model: how it is, what its users have waited, when it is open, and what happened last.
 
-use super::axis::place;
+use super::answers;
 use super::curve::{self, Line};
 use super::figure::{count, figure, maybe, measured, span};
 use super::frame::{self, Frame};
@@ -12,7 +12,7 @@ use super::week;
 use crate::config::Model;
 use crate::latency::Distribution;
 use crate::status::history::History;
-use crate::status::{HoursSpent, LastHeartbeat, ModelStatus, Percentiles, Snapshot};
+use crate::status::{HoursSpent, ModelStatus, Snapshot};
 use crate::store::{HourSum, Intervals, Summary};
 use crate::words::{self, Clocks};
 use chrono::{DateTime, Utc};
@@ -22,8 +22,6 @@ use maud::{Markup, html};
 const REFRESH: u32 = 5;
 /// This many of the last events are listed; pictures show more of them.
 const EVENTS: usize = 20;
-/// The parts of a heartbeat's time are drawn on a line that is so long.
-const LINE: f64 = 400.0;
 
 /// What the page of one model is made from.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +60,7 @@ pub fn one(seen: &OneModel<'_>) -> String {
             div.panels {
                 (panel("latency", "Latency of answers", "How long the fastest share of them took; each step to the right is ten times rarer.", latency(seen.sum)))
                 (panel("waits", "Waits over time", "Warm answers from p50 to p99, each cold answer (●) and each boot (▲).", waits(seen, &local)))
-                section.panel aria-labelledby="figures" { h2 #figures { "In figures" } (figures(status)) (last(status, snapshot.at)) }
+                section.panel aria-labelledby="figures" { h2 #figures { "In figures" } (answers::figures(status)) (answers::last(status, snapshot.at)) }
                 (panel("week", "Active hours of the coming week", &format!("By the clocks of {}.", zone.name()), Some(week::draw(&model.hours, snapshot.at))))
                 section.panel.wide aria-labelledby="events" { h2 #events { "What happened last" } (events(history, &local)) }
             }
@@ -180,108 +178,6 @@ fn waits(seen: &OneModel<'_>, local: Clocks<'_>) -> Option<Markup> {
     let open = seen.model.hours.pieces(since, at);
     let (intervals, events) = (&seen.intervals.intervals, &seen.history.events);
     Waits { since, at, intervals, events, open: &open, local }.draw()
-}
-
-/// Percentiles and counts: the numbers that the pictures are of.
-fn figures(status: &ModelStatus) -> Markup {
-    let answers = [("warm", &status.latency.warm), ("cold", &status.latency.cold)];
-    html! {
-        div.scroll tabindex="0" role="region" aria-labelledby="figures" {
-            table.figures {
-                thead {
-                    tr {
-                        th scope="col" { span.unseen { "Of what" } }
-                        @for title in ["Count", "Min", "p50", "p90", "p99", "Max", "Mean"] {
-                            th.number scope="col" { (title) }
-                        }
-                    }
-                }
-                tbody {
-                    @for (kind, answers) in answers { (percentiles(kind, answers.as_ref())) }
-                    tr {
-                        th scope="row" { "boots" }
-                        @let boot = status.boot.as_ref();
-                        td.number { (maybe(boot.map(|boot| count("boot.count", boot.count)))) }
-                        td.number { (maybe(None)) }
-                        td.number { (measured("boot.p50", boot.and_then(|boot| boot.p50))) }
-                        td.number { (measured("boot.p90", boot.and_then(|boot| boot.p90))) }
-                        td.number { (maybe(None)) }
-                        td.number { (measured("boot.max", boot.and_then(|boot| boot.max))) }
-                        td.number { (maybe(None)) }
-                    }
-                }
-            }
-        }
-        p.quiet { "Heartbeats: " (counts(status)) "." }
-    }
-}
-
-fn percentiles(kind: &str, answers: Option<&Percentiles>) -> Markup {
-    let key = |key: &str| format!("latency.{kind}.{key}");
-    let time = |name: &'static str, of: fn(&Percentiles) -> f64| (name, answers.map(of));
-    let times = [
-        time("min", |p| p.min),
-        time("p50", |p| p.p50),
-        time("p90", |p| p.p90),
-        time("p99", |p| p.p99),
-        time("max", |p| p.max),
-        time("mean", |p| p.mean),
-    ];
-    html! {
-        tr {
-            th scope="row" { (kind) }
-            td.number { (maybe(answers.map(|answers| count(&key("count"), answers.count)))) }
-            @for (name, seconds) in times { td.number { (measured(&key(name), seconds)) } }
-        }
-    }
-}
-
-/// Heartbeats by outcome; those that there were.
-fn counts(status: &ModelStatus) -> Markup {
-    let there = status.counts.iter().filter(|(_, count)| **count > 0);
-    let there: Vec<_> = there.collect();
-    html! {
-        @if there.is_empty() { "none in this span" }
-        @for (n, (outcome, number)) in there.iter().enumerate() {
-            @if n > 0 { ", " }
-            (count(&format!("counts.{}", outcome.name()), **number)) " " (words::model::outcome(**outcome))
-        }
-    }
-}
-
-/// The last heartbeat: what it found, and where its time went.
-fn last(status: &ModelStatus, at: DateTime<Utc>) -> Markup {
-    let Some(last) = &status.last else {
-        return html! { p.quiet { "No heartbeat has finished yet." } };
-    };
-    html! {
-        p.quiet {
-            "The last, sent " (words::span(words::between(last.sent_at, at))) " ago: "
-            (words::heartbeat::verdict(last)) "."
-        }
-        @if let Some(total) = last.total { (parts(last, total)) }
-    }
-}
-
-/// A heartbeat's time, part by part.
-fn parts(last: &LastHeartbeat, total: f64) -> Markup {
-    let (wait, predict) = (last.wait.unwrap_or(0.0), last.predict.unwrap_or(0.0));
-    let rest = (total - wait - predict).max(0.0);
-    let parts =
-        [("wait", "queue and boot", wait), ("predict", "prediction", predict), ("rest", "the rest", rest)];
-    let whole = (wait + predict + rest).max(f64::MIN_POSITIVE);
-    let begins = [0.0, wait, wait + predict];
-    html! {
-        svg.parts viewBox={ "0 0 " (LINE) " 8" } preserveAspectRatio="none" aria-hidden="true" {
-            @for ((kind, _, time), begin) in parts.iter().zip(begins) {
-                rect class=(kind) x=(place(begin / whole * LINE)) y="0" width=(place(time / whole * LINE)) height="8" {}
-            }
-        }
-        ul.legend {
-            @for (kind, about, time) in parts { li { span.key.(kind) {} (about) " " (words::measured(time)) } }
-            li { "in all " (words::measured(total)) }
-        }
-    }
 }
 
 fn events(history: &History, local: Clocks<'_>) -> Markup {
