@@ -98,6 +98,11 @@ impl Browser {
         self.command("Emulation.setEmulatedMedia", &media);
     }
 
+    /// Whether pages run scripts from now on.
+    pub(crate) fn scripts(&self, run: bool) {
+        self.command("Emulation.setScriptExecutionDisabled", &json!({ "value": !run }));
+    }
+
     /// A picture of the whole page, as PNG.
     pub(crate) fn picture(&self) -> Vec<u8> {
         let picture = self.command("Page.captureScreenshot", &json!({ "captureBeyondViewport": true }));

@@ -418,6 +418,16 @@ fn without_a_script_it_shows_the_same_and_what_is_asked_of_it_stays_text() {
             assert!(!page.body.contains(unruly), "{path}: {unruly}");
         }
     }
+    let browser = Browser::start();
+    browser.scripts(false);
+    browser.open(&shown.url);
+    // What the tests ask the page needs a script; the page has been read without any by now.
+    browser.scripts(true);
+    assert_eq!(browser.run("return document.querySelector('meta[http-equiv=refresh]').content"), "60");
+    assert_eq!(browser.run("return document.querySelector('.tip')"), Value::Null);
+    assert_eq!(browser.run(FIGURES).as_object().unwrap().len(), 6);
+    is_sound(&browser);
+    kept_to_itself(&browser, &shown.url);
     let hostile = "%22%3E%3Cscript%3Ealert(1)%3C%2Fscript%3E";
     for (path, status) in [
         (format!("/?name={hostile}"), 200),
