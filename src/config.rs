@@ -3,6 +3,8 @@
 //! Owns what the rest of the program believes about the configuration. Nothing behind it checks
 //! again. Reads no clock; reads files only in `load`.
 
+pub mod alert;
+mod alerts;
 mod check;
 mod diff;
 pub mod env;
@@ -29,6 +31,7 @@ mod token;
 mod twice;
 mod unknown;
 pub mod value;
+pub mod webhook;
 
 pub use check::check_text;
 pub use diff::Changes;
@@ -37,6 +40,7 @@ pub use load::{find, load};
 pub use problem::{Problem, Problems, Severity};
 
 use crate::hours::ActiveHours;
+use alert::Alert;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -52,7 +56,8 @@ pub struct Loaded {
     pub config: Config,
     /// What works, and is perhaps not what was meant; in the file's order.
     pub warnings: Vec<Problem>,
-    /// By section: where it names a token, or needs one without naming it. They say nothing yet.
+    /// By section: where it names a token, or needs one without naming it; by `alerts[1].webhook` where it
+    /// names an address. They say nothing yet.
     tokens: HashMap<String, Problem>,
 }
 
@@ -67,6 +72,29 @@ impl Loaded {
             None => Problem::placeless(&self.config.path.display().to_string(), section, severity, message),
         }
     }
+
+    /// What is wrong with where an alert's `webhook` or `token` comes from, told where that is named;
+    /// `place` is the alert's among all of them, from 0.
+    pub fn alert_problem(&self, place: usize, what: Secret, severity: Severity, message: &str) -> Problem {
+        let section = alerts::section(place);
+        let key = match what {
+            Secret::Webhook => format!("{section}.webhook"),
+            Secret::Token => section.clone(),
+        };
+        match self.tokens.get(&key) {
+            Some(place) => place.saying(severity, message),
+            None => Problem::placeless(&self.config.path.display().to_string(), &section, severity, message),
+        }
+    }
+}
+
+/// What a table may have elsewhere than in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secret {
+    /// A bearer token.
+    Token,
+    /// The address of a webhook.
+    Webhook,
 }
 
 /// A whole checked `warm.toml`.
@@ -80,6 +108,8 @@ pub struct Config {
     pub replicate: Replicate,
     /// `[models.*]`, in the file's order.
     pub models: Vec<Arc<Model>>,
+    /// `[[alerts]]`, in the file's order.
+    pub alerts: Vec<Arc<Alert>>,
 }
 
 /// `[daemon]`, with every default filled in from the environment.

@@ -1,6 +1,7 @@
 //! The daemon: the wiring of everything else to clocks, sockets, signals and files.
 
 mod account;
+mod alerts;
 mod api;
 mod calendar;
 pub mod cli;
@@ -19,11 +20,13 @@ mod systemd;
 mod tasks;
 mod telling;
 
+use crate::alerts::Watch;
 use crate::config::env::Env;
 use crate::config::value::ModelName;
 use crate::provider::http::Client;
 use crate::state::Known;
 use crate::store::{Recovered, Store};
+use alerts::{Courier, Mail};
 use anyhow::Context;
 use api::Api;
 use command::Handle;
@@ -93,8 +96,15 @@ impl Daemon {
             },
             zones.describe()
         );
-        let known = known(recovered);
-        let run = Engine::new(configuration, known, store.clone(), client, Notifier::new(), trouble);
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let mail = Mail::new(&recovered.notes, store.clone(), &host);
+        let notes = recovered.notes.iter().map(|(name, body)| (name.as_str(), body.as_str()));
+        let watch = Watch::new(&host, notes);
+        let grace = settings.shutdown_grace;
+        let courier = Courier { mail: mail.clone(), client: client.apart(), env: env.clone(), grace };
+        tasks.start("alerts", courier.run(ending.clone()));
+        let (known, watch) = (known(recovered), (watch, mail));
+        let run = Engine::new(configuration, known, store.clone(), watch, client, Notifier::new(), trouble);
         tasks.start("engine", run.run(commands, ending.clone()));
         let api = Api::new(engine.clone(), store.clone(), reloader.clone());
         let everything = api::everything(api.clone());

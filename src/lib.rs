@@ -23,9 +23,11 @@
 //! - [`latency`] and [`store`]: histograms, and what outlives the process
 //! - [`status`]: the one Snapshot that everything shown is made from
 //! - [`metrics`]: what Prometheus scrapes; [`page`]: what people look at in a browser
+//! - [`alerts`]: whom to tell of what, and when
 //! - [`daemon`]: the wiring, and [`ctl`]: the tool
 //! - [`sandbox`]: the embedded stand-in for Replicate and Cog
 
+pub mod alerts;
 pub mod classify;
 pub mod clock;
 pub mod config;

@@ -56,6 +56,31 @@ pub struct DaemonStatus {
     /// What else the user should know about the daemon.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// An alert each, in the file's order.
+    #[serde(default)]
+    pub alerts: Vec<AlertStatus>,
+}
+
+/// One alert; what is counted begins at nought when the process starts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AlertStatus {
+    /// Its name in `warm.toml`.
+    pub name: String,
+    /// Where it leads: scheme and host, or the program.
+    pub to: String,
+    /// Events that arrived.
+    pub sent: u64,
+    /// Attempts that failed.
+    pub failed_attempts: u64,
+    /// Events that were given up.
+    pub dropped: u64,
+    /// Events that are to be sent yet.
+    pub waiting: u64,
+    /// When the last one arrived.
+    #[serde(with = "rfc3339::option")]
+    pub last_sent_at: Option<DateTime<Utc>>,
+    /// Why the last attempt failed; null where it did not.
+    pub last_error: Option<String>,
 }
 
 /// One model.
@@ -184,33 +209,30 @@ pub fn rfc3339_millis(t: DateTime<Utc>) -> String {
     t.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-mod rfc3339 {
+pub(crate) mod rfc3339 {
     use chrono::{DateTime, Utc};
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(t: &DateTime<Utc>, s: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(t: &DateTime<Utc>, s: S) -> Result<S::Ok, S::Error> {
         s.serialize_str(&super::rfc3339_millis(*t))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<DateTime<Utc>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<DateTime<Utc>, D::Error> {
         DateTime::<Utc>::deserialize(d)
     }
 
-    pub(super) mod option {
+    pub(crate) mod option {
         use super::{DateTime, Deserialize, Deserializer, Serializer, Utc};
 
         #[expect(clippy::ref_option, reason = "serde's `with` asks for this signature")]
-        pub(in super::super) fn serialize<S: Serializer>(
-            t: &Option<DateTime<Utc>>,
-            s: S,
-        ) -> Result<S::Ok, S::Error> {
+        pub(crate) fn serialize<S: Serializer>(t: &Option<DateTime<Utc>>, s: S) -> Result<S::Ok, S::Error> {
             match t {
                 Some(t) => super::serialize(t, s),
                 None => s.serialize_none(),
             }
         }
 
-        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
             d: D,
         ) -> Result<Option<DateTime<Utc>>, D::Error> {
             Option::<DateTime<Utc>>::deserialize(d)

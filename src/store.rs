@@ -1,8 +1,8 @@
 //! SQLite: what outlives the process.
 //!
 //! Owns the state file: the journal of the last hours, written once a second; sums by hour and by
-//! day of what came before; what is known of each model, as of a checkpoint; events. A thread of
-//! its own holds the connection, so that nothing that decides ever waits for a disk. Refuses a
+//! day of what came before; what is known of each model, as of a checkpoint; events; notes that others keep.
+//! A thread of its own holds the connection, so that nothing that decides ever waits for a disk. Refuses a
 //! file that isn't warmd's, or that another daemon has.
 
 mod aside;
@@ -100,6 +100,12 @@ impl Store {
     /// Adds entries that belong together: after a crash all of them are there, or none.
     pub fn append_all(&self, entries: impl IntoIterator<Item = Entry>) {
         self.queue.append(entries);
+    }
+
+    /// Notes down under a name, or takes out what was; the latest counts. In the file within a second, as
+    /// entries are; what a restart goes on from has it.
+    pub fn note(&self, notes: impl IntoIterator<Item = (String, Option<String>)>) {
+        self.queue.note(notes);
     }
 
     /// Writes what was appended so far.

@@ -14,7 +14,7 @@ use super::report::{Finding, Report};
 use super::rhythm::{DAY, Rhythm};
 use super::section::{Section, kind};
 use super::value::TokenSource;
-use super::{Config, Daemon, Loaded, Replicate, folders, reference, sources, syntax};
+use super::{Config, Daemon, Loaded, Replicate, alerts, folders, reference, sources, syntax};
 use crate::hours::zone::Zones;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Range;
@@ -54,7 +54,11 @@ pub fn check_text(path: &Path, text: &str, env: &Env, zones: &Zones) -> Result<L
     let config = config(path, table.get_ref(), mended.text().len(), &mut report, env, zones);
     match (config, report.finish(&file)) {
         (Some(config), (None, warnings, tokens)) => {
-            let section = |key: &str| key.rsplit_once('.').map_or("", |(section, _)| section).to_owned();
+            let section = |key: &str| match key.rsplit_once('.') {
+                Some((section, key)) if key.starts_with("webhook") => format!("{section}.webhook"),
+                Some((section, _)) => section.to_owned(),
+                None => String::new(),
+            };
             let tokens = tokens.into_iter().map(|token| (section(&token.key), token)).collect();
             Ok(Loaded { config, warnings, tokens })
         }
@@ -104,7 +108,11 @@ fn config(
         Field::Wrong => Vec::new(),
     };
     reader.hours.tell_unused(report);
-    Some(Config { path: path.to_owned(), daemon, replicate, models })
+    let names = root.entry("models").and_then(|entry| entry.value.as_table());
+    let names: Vec<&str> =
+        names.into_iter().flat_map(|table| table.keys()).map(|name| name.get_ref().as_ref()).collect();
+    let alerts = alerts::read(&root, report, &names, extent);
+    Some(Config { path: path.to_owned(), daemon, replicate, models, alerts })
 }
 
 /// Tells that there are no models, unless what is there was meant to be some.
@@ -305,6 +313,9 @@ impl Extents {
                 (matches!(key.get_ref().as_ref(), "hours" | "models"), value.get_ref().as_table())
             {
                 starts.extend(inner.keys().map(|key| key.span().start));
+            }
+            if let (true, Some(list)) = (key.get_ref() == "alerts", value.get_ref().as_array()) {
+                starts.extend(list.iter().map(|table| table.span().start));
             }
         }
         starts.sort_unstable();

@@ -1,9 +1,11 @@
 //! What a reload changes: models that come, go or change, and what needs a restart.
 
+use super::alert::Alert;
 use super::value::ModelName;
 use super::{Config, Daemon, Model, Replicate};
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// The difference between the configuration that runs and the one that is to run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub struct Changes {
     pub reordered: bool,
     /// The keys of `[replicate]` that are different.
     pub replicate: Vec<&'static str>,
+    /// What is different in `[[alerts]]`, a line each.
+    pub alerts: Vec<String>,
     /// The keys of `[daemon]` that are different: they need a restart.
     pub daemon: Vec<&'static str>,
 }
@@ -30,6 +34,7 @@ impl Config {
         let new_models: HashMap<_, _> = new.models.iter().map(|model| (&model.name, model)).collect();
         let mut changes = Changes {
             replicate: replicate(&self.replicate, &new.replicate),
+            alerts: alerts(&self.alerts, &new.alerts),
             daemon: daemon(&self.daemon, &new.daemon),
             ..Changes::default()
         };
@@ -75,6 +80,7 @@ impl Changes {
         if !self.replicate.is_empty() {
             lines.push(format!("[replicate]: changed {}", self.replicate.join(", ")));
         }
+        lines.extend(self.alerts.iter().cloned());
         if self.needs_restart() {
             lines.push(format!("[daemon]: changed {}; restart warmd for this", self.daemon.join(", ")));
         }
@@ -129,6 +135,36 @@ fn keys(old: &Model, new: &Model) -> Vec<&'static str> {
         ("input", *input == new.input),
         ("enabled", *enabled == new.enabled),
         ("token", *token == new.token),
+    ])
+}
+
+fn alerts(old: &[Arc<Alert>], new: &[Arc<Alert>]) -> Vec<String> {
+    let find = |all: &[Arc<Alert>], name| all.iter().find(|alert| alert.name == name).cloned();
+    let mut lines = Vec::new();
+    for alert in new {
+        match find(old, alert.name.clone()) {
+            None => lines.push(format!("alert {}: added", alert.name)),
+            Some(old) => match alert_keys(&old, alert) {
+                keys if keys.is_empty() => {}
+                keys => lines.push(format!("alert {}: changed {}", alert.name, keys.join(", "))),
+            },
+        }
+    }
+    let gone = old.iter().filter(|alert| find(new, alert.name.clone()).is_none());
+    lines.extend(gone.map(|alert| format!("alert {}: removed, what waits for it too", alert.name)));
+    lines
+}
+
+fn alert_keys(old: &Alert, new: &Alert) -> Vec<&'static str> {
+    let Alert { name: _, when, models, after, repeat, target, timeout, enabled } = old;
+    different([
+        ("when", *when == new.when),
+        ("models", *models == new.models),
+        ("after", *after == new.after),
+        ("repeat", *repeat == new.repeat),
+        ("where to", *target == new.target),
+        ("timeout", *timeout == new.timeout),
+        ("enabled", *enabled == new.enabled),
     ])
 }
 

@@ -41,6 +41,7 @@ pub(super) const ROOT: Keys = &[
     key("replicate", "a table, [replicate]"),
     key("hours", "tables, [hours.NAME]"),
     key("models", "tables, [models.NAME]"),
+    key("alerts", "tables, [[alerts]]"),
 ];
 
 /// `[daemon]`.
@@ -91,32 +92,64 @@ pub(super) const MODEL: Keys = &[
     COLD_AFTER,
 ];
 
+/// `[[alerts]]`.
+pub(super) const ALERT: Keys = &[
+    key("name", "letters A-Z, digits, `.`, `_` and `-`, such as \"ops\""),
+    key("when", "a list of \"cold\", \"failing\", \"blocked\", \"recovered\" and \"config_error\""),
+    key("models", "a list of names of [models.NAME]"),
+    key("after", "how many in a row, such as 3, or how long it must last, such as \"2m\""),
+    key("repeat", "a duration from \"1m\" to \"30d\", such as \"4h\""),
+    key("webhook", "a URL that begins with https:// or http://"),
+    key("webhook_credential", "the name of a systemd credential that holds a URL, such as \"slack-webhook\""),
+    key("webhook_env", "the name of an environment variable that holds a URL, such as \"SLACK_WEBHOOK\""),
+    key("webhook_file", "the path of a file that holds a URL, such as \"/etc/warmd/slack-webhook\""),
+    key("format", "\"json\", \"slack\", \"discord\" or \"ntfy\""),
+    key("command", "a list of a program and its arguments, such as [\"/usr/local/bin/tell\", \"ops\"]"),
+    TOKEN_CREDENTIAL,
+    TOKEN_ENV,
+    TOKEN_FILE,
+    key("timeout", "a duration from \"1s\" to \"5m\", such as \"10s\""),
+    key("enabled", "true or false"),
+];
+
 /// Where each key may stand, as it is written.
-const SECTIONS: [(&str, Keys); 5] = [
+const SECTIONS: [(&str, Keys); 6] = [
     ("[daemon]", DAEMON),
     ("[defaults]", DEFAULTS),
     ("[replicate]", REPLICATE),
     ("[hours.NAME]", HOURS),
     ("[models.NAME]", MODEL),
+    ("[[alerts]]", ALERT),
 ];
 
 /// What other programs call it, and what it is called here. Spelling alone would not lead there.
-const OTHER_WORDS: [(&str, &str); 18] = [
+const OTHER_WORDS: [(&str, &str); 29] = [
     ("address", "listen"),
+    ("argv", "command"),
     ("bind", "listen"),
+    ("conditions", "when"),
     ("database", "state"),
     ("db", "state"),
     ("endpoint", "cog"),
+    ("events", "when"),
     ("every", "interval"),
+    ("every", "repeat"),
+    ("exec", "command"),
+    ("for", "after"),
     ("holidays", "closed"),
     ("hours", "active"),
     ("model", "replicate"),
+    ("model", "models"),
+    ("on", "when"),
     ("period", "interval"),
     ("port", "listen"),
     ("rate_limit", "creates_per_minute"),
     ("schedule", "active"),
     ("tz", "timezone"),
+    ("type", "format"),
     ("url", "cog"),
+    ("url", "webhook"),
+    ("webhook_url", "webhook"),
     ("version", "replicate"),
     ("windows", "active"),
     ("zone", "timezone"),
@@ -125,12 +158,15 @@ const OTHER_WORDS: [(&str, &str); 18] = [
 /// The key of these that another word means.
 pub(super) fn meant(word: &str, keys: Keys) -> Option<&'static str> {
     // At the top there are tables, and these are words for what is within them.
-    if keys.iter().any(|key| key.name == "models") {
+    if keys.iter().any(|key| key.name == "daemon") {
         return None;
     }
-    let (_, meant) = OTHER_WORDS.iter().find(|(other, _)| *other == word)?;
-    let meant = if *meant == "active" && keys.iter().any(|key| key.name == "open") { "open" } else { meant };
-    keys.iter().find(|key| key.name == meant).map(|key| key.name)
+    let meanings = OTHER_WORDS.iter().filter(|(other, _)| *other == word).map(|(_, meant)| *meant);
+    meanings.into_iter().find_map(|meant| {
+        let has_open = keys.iter().any(|key| key.name == "open");
+        let meant = if meant == "active" && has_open { "open" } else { meant };
+        keys.iter().find(|key| key.name == meant).map(|key| key.name)
+    })
 }
 
 /// The sections in which a key may stand, joined by `or`.

@@ -20,15 +20,32 @@ const LEAST_BODY: usize = 8;
 const BODIES: usize = 64;
 
 /// Keys whose values are secrets, wherever they stand.
-const KEYS: [&str; 9] =
-    ["token", "secret", "password", "passwd", "api_key", "api-key", "apikey", "bearer", "authorization"];
+const KEYS: [&str; 10] = [
+    "token",
+    "secret",
+    "password",
+    "passwd",
+    "api_key",
+    "api-key",
+    "apikey",
+    "bearer",
+    "authorization",
+    // Whoever knows the address of one may post there.
+    "webhook",
+];
+
+/// Keys that name where a secret is.
+const SOURCES: [&str; 6] =
+    ["token_env", "token_file", "token_credential", "webhook_env", "webhook_file", "webhook_credential"];
+
+/// What comes before the secret in the addresses of the webhooks in use.
+const WEBHOOKS: [&str; 3] = ["hooks.slack.com/", "discord.com/api/webhooks/", "discordapp.com/api/webhooks/"];
 
 /// Whether a key's value is a secret. The keys that name where a token is are not among them, nor
 /// are the inputs that count tokens.
 pub(super) fn is_secret_key(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
-    let names_a_source = matches!(key.as_str(), "token_env" | "token_file" | "token_credential");
-    !names_a_source && !key.ends_with("tokens") && KEYS.iter().any(|word| key.contains(word))
+    !SOURCES.contains(&key.as_str()) && !key.ends_with("tokens") && KEYS.iter().any(|word| key.contains(word))
 }
 
 /// Whether a text that should name a source looks like the token itself.
@@ -117,6 +134,13 @@ fn recognisable(text: &str, hidden: &mut Vec<Range<usize>>) {
                 covered = from + end;
                 hidden.push(from..covered);
             }
+        }
+    }
+    for webhook in WEBHOOKS {
+        for (start, _) in text.match_indices(webhook) {
+            let from = start + webhook.len();
+            let end = text[from..].find(|c: char| matches!(c, '"' | '\'' | ',') || c.is_whitespace());
+            hidden.push(from..end.map_or(text.len(), |end| from + end));
         }
     }
     for (start, separator) in text.match_indices("://") {
@@ -218,6 +242,8 @@ mod tests {
             ("token = \"\"\"a\nb", "token = ****\n*"),
             ("tokens = [\"a\"]", "tokens = [\"a\"]"),
             ("token_env = \"NAME\"", "token_env = \"NAME\""),
+            ("webhook = \"https://a/b\"", "webhook = *************"),
+            ("webhook_file = \"/a/b\"", "webhook_file = \"/a/b\""),
             ("input = { max_tokens = 1 }", "input = { max_tokens = 1 }"),
             ("token", "token"),
         ] {
@@ -229,6 +255,10 @@ mod tests {
     fn tokens_are_known_by_their_look() {
         assert_eq!(mask("replicate = \"r8_abcDEF\"", &[]), "replicate = \"r8_******\"");
         assert_eq!(mask("cog = \"http://me:hush@box:5000\"", &[]), "cog = \"http://*******@box:5000\"");
+        assert_eq!(
+            mask("x = \"https://hooks.slack.com/services/T/B\"", &[]),
+            "x = \"https://hooks.slack.com/************\""
+        );
         assert_eq!(mask("task-list disk-based r8_ab", &[]), "task-list disk-based r8_ab");
         assert_eq!(redact("`r8_abcDEF` and http://me:hush@box"), "`r8_…` and http://…@box");
         assert_eq!(redact("a plain text"), "a plain text");

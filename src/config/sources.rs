@@ -1,4 +1,4 @@
-//! `token_credential`, `token_env`, `token_file`: where a token is, never the token.
+//! `token_credential`, `token_env`, `token_file`: where a token is, never the token; the same of a webhook.
 
 use super::field::{Field, Wrong};
 use super::report::{Finding, Report};
@@ -7,15 +7,26 @@ use super::section::Section;
 use super::value::TokenSource;
 use std::path::PathBuf;
 
-/// In the order in which they are tried.
-const KEYS: [&str; 3] = ["token_credential", "token_env", "token_file"];
+/// Of a token, in the order in which they are tried.
+const TOKEN: [&str; 3] = ["token_credential", "token_env", "token_file"];
+/// Of a webhook's address.
+pub(super) const WEBHOOK: [&str; 3] = ["webhook_credential", "webhook_env", "webhook_file"];
 
-/// The sources that a section names; absent where it names none.
+/// The sources that a section names of its token; absent where it names none.
 pub(super) fn read(section: &Section<'_>, report: &mut Report<'_>) -> Field<TokenSource> {
+    of(TOKEN, section, report)
+}
+
+/// The sources of its webhook's address.
+pub(super) fn webhook(section: &Section<'_>, report: &mut Report<'_>) -> Field<TokenSource> {
+    of(WEBHOOK, section, report)
+}
+
+fn of(keys: [&str; 3], section: &Section<'_>, report: &mut Report<'_>) -> Field<TokenSource> {
     let fields = [
-        source(section, report, KEYS[0], credential),
-        source(section, report, KEYS[1], variable),
-        source(section, report, KEYS[2], file),
+        source(section, report, keys[0], credential),
+        source(section, report, keys[1], variable),
+        source(section, report, keys[2], file),
     ];
     if fields.iter().any(|field| matches!(field, Field::Wrong)) {
         return Field::Wrong;
@@ -23,7 +34,7 @@ pub(super) fn read(section: &Section<'_>, report: &mut Report<'_>) -> Field<Toke
     if fields.iter().all(|field| matches!(field, Field::Absent)) {
         return Field::Absent;
     }
-    if let Some((key, entry)) = KEYS.iter().find_map(|key| Some((key, section.entry(key)?))) {
+    if let Some((key, entry)) = keys.iter().find_map(|key| Some((key, section.entry(key)?))) {
         report
             .add_token(Finding::warning(section.name(key), entry.key.clone(), "").value(entry.span.clone()));
     }
@@ -41,8 +52,8 @@ fn source(
     let field = section.text(report, key, |text| {
         suspect = true;
         if secret::looks_secret(text) {
-            return Err(Wrong::new("this looks like the token itself, which has no place in this file")
-                .help("name where it is, and make a new token: this one may have been seen"));
+            return Err(Wrong::new("this looks like the secret itself, which has no place in this file")
+                .help("name where it is, and make a new one: this one may have been seen"));
         }
         check(text)?;
         suspect = false;

@@ -56,36 +56,46 @@ pub struct Token(Arc<str>);
 #[derive(Debug, Error)]
 pub enum TokenError {
     /// None of the places has one.
-    #[error("no token: tried {}; put it {}", .tried.join(", "), if .tried.len() == 1 { "there" } else { "in one of them" })]
+    #[error("no {what}: tried {}; put it {}", .tried.join(", "), if .tried.len() == 1 { "there" } else { "in one of them" })]
     Missing {
+        /// What it would be: `token`.
+        what: &'static str,
         /// Each place, and why it has none.
         tried: Vec<String>,
     },
     /// It is there, and can't be read.
-    #[error("can't read the token in {place}: {source}")]
+    #[error("can't read the {what} in {place}: {source}")]
     Read {
+        /// What it would be.
+        what: &'static str,
         /// Which file.
         place: String,
         /// What the system said.
         source: io::Error,
     },
     /// It is there, and holds no token.
-    #[error("{place} is empty: put the token in it")]
+    #[error("{place} is empty: put the {what} in it")]
     Empty {
+        /// What it would be.
+        what: &'static str,
         /// Which file or variable.
         place: String,
     },
     /// It holds something that can't be sent in a header.
     #[error(
-        "{place} holds more than a token (a blank, a control or a non-ASCII character): put the token alone in it"
+        "{place} holds more than a {what} (a blank, a control or a non-ASCII character): put the {what} alone in it"
     )]
     Malformed {
+        /// What it would be.
+        what: &'static str,
         /// Which file or variable.
         place: String,
     },
     /// A file far too large for a token.
-    #[error("{place} is larger than {} KiB: that is no token", FILE_LIMIT / 1024)]
+    #[error("{place} is larger than {} KiB: that is no {what}", FILE_LIMIT / 1024)]
     Large {
+        /// What it would be.
+        what: &'static str,
         /// Which file.
         place: String,
     },
@@ -103,12 +113,17 @@ impl TokenSource {
 
     /// Reads it, with warnings where others could read it too.
     pub fn read(&self, env: &Env) -> Result<(Token, Vec<String>), TokenError> {
+        self.read_a("token", env)
+    }
+
+    /// As [`Self::read`], of a secret that messages call `what`.
+    pub(super) fn read_a(&self, what: &'static str, env: &Env) -> Result<(Token, Vec<String>), TokenError> {
         let mut tried = Vec::new();
         let credentials = env.path(CREDENTIALS_DIRECTORY);
         if let Some(name) = &self.credential {
             match credentials {
                 None => tried.push(format!("the credential {name} (${CREDENTIALS_DIRECTORY} is not set)")),
-                Some(directory) => match read_file(&directory.join(name), credentials)? {
+                Some(directory) => match read_file(what, &directory.join(name), credentials)? {
                     Some(found) => return Ok(found),
                     None => tried.push(format!("the credential {name} (not in {})", directory.display())),
                 },
@@ -120,18 +135,18 @@ impl TokenSource {
                 Some(value) => {
                     let place = format!("${name}");
                     let text =
-                        value.to_str().ok_or_else(|| TokenError::Malformed { place: place.clone() })?;
-                    return Ok((Token::new(text, &place)?, Vec::new()));
+                        value.to_str().ok_or_else(|| TokenError::Malformed { what, place: place.clone() })?;
+                    return Ok((Token::new(what, text, &place)?, Vec::new()));
                 }
             }
         }
         if let Some(path) = &self.file {
-            match read_file(path, credentials)? {
+            match read_file(what, path, credentials)? {
                 Some(found) => return Ok(found),
                 None => tried.push(format!("{} (no such file)", path.display())),
             }
         }
-        Err(TokenError::Missing { tried })
+        Err(TokenError::Missing { what, tried })
     }
 }
 
@@ -147,9 +162,13 @@ impl std::fmt::Display for TokenSource {
 }
 
 /// Reads a token file; none where it is not there.
-fn read_file(path: &Path, credentials: Option<&Path>) -> Result<Option<(Token, Vec<String>)>, TokenError> {
+fn read_file(
+    what: &'static str,
+    path: &Path,
+    credentials: Option<&Path>,
+) -> Result<Option<(Token, Vec<String>)>, TokenError> {
     let place = quote::whole(&path.display().to_string());
-    let failed = |source| TokenError::Read { place: place.clone(), source };
+    let failed = |source| TokenError::Read { what, place: place.clone(), source };
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
@@ -169,10 +188,11 @@ fn read_file(path: &Path, credentials: Option<&Path>) -> Result<Option<(Token, V
         .read_to_end(&mut bytes)
         .map_err(failed)?;
     if bytes.len() as u64 > FILE_LIMIT {
-        return Err(TokenError::Large { place });
+        return Err(TokenError::Large { what, place });
     }
-    let text = std::str::from_utf8(&bytes).map_err(|_| TokenError::Malformed { place: place.clone() })?;
-    let token = Token::new(text, &place)?;
+    let text =
+        std::str::from_utf8(&bytes).map_err(|_| TokenError::Malformed { what, place: place.clone() })?;
+    let token = Token::new(what, text, &place)?;
     // systemd guards its credentials' directory itself, and opens their modes to the group.
     let guarded = credentials.is_some_and(|directory| path.starts_with(directory));
     let mut warnings = Vec::new();
@@ -183,15 +203,20 @@ fn read_file(path: &Path, credentials: Option<&Path>) -> Result<Option<(Token, V
 }
 
 impl Token {
-    fn new(text: &str, place: &str) -> Result<Self, TokenError> {
+    fn new(what: &'static str, text: &str, place: &str) -> Result<Self, TokenError> {
         let text = text.trim();
         if text.is_empty() {
-            return Err(TokenError::Empty { place: place.to_owned() });
+            return Err(TokenError::Empty { what, place: place.to_owned() });
         }
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(TokenError::Malformed { place: place.to_owned() });
+            return Err(TokenError::Malformed { what, place: place.to_owned() });
         }
         Ok(Self(text.into()))
+    }
+
+    /// What is read as a webhook's address, which nothing else may show.
+    pub(super) fn text(&self) -> &str {
+        &self.0
     }
 
     /// Whether it is in what a server said.
@@ -302,7 +327,7 @@ mod tests {
 
     #[test]
     fn the_header_does_not_tell_it() {
-        let token = Token::new("r8_hush", "here").unwrap();
+        let token = Token::new("token", "r8_hush", "here").unwrap();
         assert_eq!(format!("{:?}", token.header()), "Sensitive");
     }
 }

@@ -1,9 +1,11 @@
 //! A configuration ready to be run: checked, its tokens read, its zones at hand.
 
 use crate::clock;
+use crate::config::alert::{Address, AlertName, Target};
 use crate::config::env::Env;
 use crate::config::value::{ModelName, Token};
-use crate::config::{self, Config, Problems, Severity};
+use crate::config::webhook::Webhook;
+use crate::config::{self, Config, Problem, Problems, Secret, Severity};
 use crate::hours::zone::Zones;
 use chrono::{DateTime, Utc};
 use std::collections::{HashMap, HashSet};
@@ -18,6 +20,8 @@ pub struct Configuration {
     pub config: Arc<Config>,
     /// The token of each model that has one.
     pub tokens: HashMap<ModelName, Token>,
+    /// The way to each enabled alert that is posted.
+    pub aims: HashMap<AlertName, Aim>,
     /// Why a disabled model has no token although it would need one.
     pub tokenless: HashMap<ModelName, String>,
     /// What the user should know.
@@ -26,6 +30,15 @@ pub struct Configuration {
     pub zones: Zones,
     /// When it was read.
     pub loaded_at: DateTime<Utc>,
+}
+
+/// Where an alert is posted, and with which token.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Aim {
+    /// Where to.
+    pub address: Webhook,
+    /// Sent along.
+    pub token: Option<Token>,
 }
 
 /// Why a file can't be run: all that is wrong with it, or with the tokens that its enabled models
@@ -62,6 +75,7 @@ pub fn equip(loaded: config::Loaded, env: &Env, zones: &Zones) -> Result<Configu
             }
         }
     }
+    let aims = aims(&loaded, env, &mut problems, &mut warnings);
     if !problems.is_empty() {
         return Err(ConfigurationError(Problems(problems)));
     }
@@ -70,9 +84,52 @@ pub fn equip(loaded: config::Loaded, env: &Env, zones: &Zones) -> Result<Configu
     Ok(Configuration {
         config: Arc::new(loaded.config),
         tokens,
+        aims,
         tokenless,
         warnings,
         zones: zones.clone(),
         loaded_at: clock::now(),
     })
+}
+
+/// Reads where each enabled alert is to be posted.
+fn aims(
+    loaded: &config::Loaded,
+    env: &Env,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<String>,
+) -> HashMap<AlertName, Aim> {
+    let mut aims = HashMap::new();
+    for (place, alert) in loaded.config.alerts.iter().enumerate().filter(|(_, alert)| alert.enabled) {
+        let Target::Webhook { address, format, token } = &alert.target else { continue };
+        let mut problem = |what, why: String| {
+            problems.push(loaded.alert_problem(place, what, Severity::Error, &why));
+        };
+        let address = match address {
+            Address::Here(webhook) => Some(webhook.clone()),
+            Address::In(source) => match Webhook::read(source, *format, env) {
+                Ok((webhook, told)) => {
+                    warnings.extend(told);
+                    Some(webhook)
+                }
+                Err(error) => {
+                    problem(Secret::Webhook, error.to_string());
+                    None
+                }
+            },
+        };
+        let token = match token.as_ref().map(|source| source.read(env)) {
+            Some(Ok((token, told))) => {
+                warnings.extend(told);
+                Some(token)
+            }
+            Some(Err(error)) => {
+                problem(Secret::Token, error.to_string());
+                None
+            }
+            None => None,
+        };
+        aims.extend(address.map(|address| (alert.name.clone(), Aim { address, token })));
+    }
+    aims
 }

@@ -7,15 +7,18 @@ mod asked;
 mod chores;
 mod flight;
 mod load;
+mod lookout;
 mod slot;
 
 use super::account::{Account, Demand};
+use super::alerts::Mail;
 use super::clockwatch::{ClockWatch, Moved};
 use super::command::Command;
 use super::configuration::Configuration;
 use super::listen::tcp::Trouble;
 use super::signals::Stop;
 use super::systemd::Notifier;
+use crate::alerts::Watch;
 use crate::clock;
 use crate::config;
 use crate::config::value::format_duration;
@@ -69,6 +72,9 @@ pub(super) struct Engine {
     flown: u64,
     /// What happened since the process started.
     counts: Counts,
+    /// What happens, followed for the alerts.
+    watch: Watch,
+    mail: Arc<Mail>,
     clock_watch: ClockWatch,
     /// What the store does for it meanwhile.
     chores: JoinSet<Chore>,
@@ -84,6 +90,7 @@ impl Engine {
         configuration: Configuration,
         known: HashMap<ModelName, Known>,
         store: Arc<Store>,
+        (watch, mail): (Watch, Arc<Mail>),
         client: Client,
         notifier: Notifier,
         trouble: Trouble,
@@ -105,6 +112,8 @@ impl Engine {
             aboard: HashMap::new(),
             flown: 0,
             counts: Counts::default(),
+            watch,
+            mail,
             clock_watch: ClockWatch::start(),
             chores: JoinSet::new(),
             taking_back: false,
@@ -277,6 +286,7 @@ impl Engine {
             if let Some(slot) = self.slots.get_mut(&entry.model) {
                 slot.known.apply(entry);
                 self.counts.count(entry);
+                self.watch.saw(entry);
                 super::telling::log(entry);
             }
         }
@@ -290,11 +300,13 @@ impl Engine {
         match slot.known.state {
             Some((before, _)) if before == state => {}
             before => {
+                let reason = reason.clone();
                 let from = before.map_or(crate::journal::State::Unknown, |(state, _)| state);
                 let what = What::State { from, to: state, reason };
                 self.record(Entry { model: name.clone(), at: now, what });
             }
         }
+        self.look_out(name, (state, reason.as_deref()), now);
     }
 
     /// Plans anew where the clock was moved. Asked before anything is done by the clock: one that is set
@@ -321,7 +333,10 @@ impl Engine {
         for name in self.slots.keys().cloned().collect::<Vec<_>>() {
             self.tell_state(&name, now);
         }
+        self.look_out_for_config(now);
         if self.store.wants_checkpoint() {
+            self.watch.keep_all();
+            self.mail.keep_all();
             self.save();
         }
         self.tell_service_manager();

@@ -83,6 +83,7 @@ fn follow(model: &Arc<Model>, (facts, seen): &(Facts, Option<Observation>)) {
         config: CONFIG.clone(),
         config_loaded_at: sent(),
         config_error: None,
+        alerts: Vec::new(),
         notes: Vec::new(),
         saved: true,
         models: vec![LiveModel {

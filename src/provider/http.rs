@@ -145,6 +145,12 @@ impl Client {
         Ok(Self { afar, here, names, large: Arc::new(Semaphore::new(LARGE_AT_ONCE)) })
     }
 
+    /// The same for what is less urgent than heartbeats: its large answers take no place of theirs.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self { large: Arc::new(Semaphore::new(LARGE_AT_ONCE)), ..self.clone() }
+    }
+
     fn builder(names: &Names) -> reqwest::ClientBuilder {
         let builder = reqwest::Client::builder()
             .user_agent(concat!("warmd/", env!("CARGO_PKG_VERSION")))

@@ -1,7 +1,8 @@
 //! From what the engine knows and what the store has summed up to the one Snapshot.
 
 use super::{
-    DaemonStatus, HoursSpent, LastHeartbeat, Latencies, ModelStatus, Snapshot, VERSION, WindowStatus, notes,
+    AlertStatus, DaemonStatus, HoursSpent, LastHeartbeat, Latencies, ModelStatus, Snapshot, VERSION,
+    WindowStatus, notes,
 };
 use crate::config::{Config, Model};
 use crate::heartbeat::Outcome;
@@ -31,6 +32,8 @@ pub struct LiveStatus {
     pub config_error: Option<String>,
     /// What else the user should know.
     pub notes: Vec<String>,
+    /// How each alert is doing.
+    pub alerts: Vec<AlertStatus>,
     /// Whether the history goes into the state file.
     pub saved: bool,
     /// In the file's order.
@@ -71,6 +74,7 @@ pub fn assemble(live: &LiveStatus, sums: &Summaries) -> Snapshot {
             config_loaded_at: live.config_loaded_at,
             config_error: live.config_error.clone(),
             notes: live.notes.clone(),
+            alerts: live.alerts.clone(),
         },
         models: live.models.iter().map(model).collect(),
     }

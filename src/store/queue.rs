@@ -10,7 +10,7 @@ use super::thread::Command;
 use crate::clock;
 use crate::journal::{Entry, What};
 use chrono::{DateTime, Utc};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -24,11 +24,16 @@ const COMMANDS: usize = 256;
 pub(super) struct Work {
     /// To be written first.
     pub(super) entries: Vec<Entry>,
+    /// To be written with them.
+    pub(super) notes: Notes,
     /// Then to be carried out; it was given after those entries.
     pub(super) command: Option<Box<Command>>,
     /// Nothing more will come.
     pub(super) last: bool,
 }
+
+/// Notes by their names; none for one that is taken out. Bounded by the names that whoever keeps them has.
+pub(super) type Notes = BTreeMap<String, Option<String>>;
 
 #[derive(Debug)]
 enum Item {
@@ -45,6 +50,7 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct Waiting {
     items: VecDeque<Item>,
+    notes: Notes,
     entries: usize,
     commands: usize,
     /// Entries that the thread has taken and not written yet.
@@ -78,6 +84,16 @@ impl Queue {
         self.wake.notify_one();
     }
 
+    /// Notes down, or takes out; of one name the latest counts.
+    pub(super) fn note(&self, notes: impl IntoIterator<Item = (String, Option<String>)>) {
+        let mut waiting = self.waiting();
+        if !waiting.health.stopped {
+            waiting.notes.extend(notes);
+        }
+        drop(waiting);
+        self.wake.notify_one();
+    }
+
     pub(super) fn command(&self, command: Command) -> Result<(), StoreError> {
         let mut waiting = self.waiting();
         if waiting.health.stopped {
@@ -93,16 +109,17 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits until there is a command, or entries and `due` has come, or the end.
+    /// Waits until there is a command, or something to write and `due` has come, or the end.
     pub(super) fn take(&self, due: Instant) -> Work {
         let mut waiting = self.waiting();
         loop {
             let wait = due.saturating_duration_since(clock::instant());
-            let ready = waiting.commands > 0 || waiting.closing || (waiting.entries > 0 && wait.is_zero());
+            let writes = waiting.entries > 0 || !waiting.notes.is_empty();
+            let ready = waiting.commands > 0 || waiting.closing || (writes && wait.is_zero());
             if ready {
                 return waiting.take();
             }
-            waiting = if waiting.entries > 0 {
+            waiting = if writes {
                 self.wake.wait_timeout(waiting, wait).unwrap_or_else(PoisonError::into_inner).0
             } else {
                 self.wake.wait(waiting).unwrap_or_else(PoisonError::into_inner)
@@ -128,8 +145,10 @@ impl Queue {
     }
 
     /// What was taken and couldn't be written goes back to the front.
-    pub(super) fn put_back(&self, entries: Vec<Entry>) {
+    pub(super) fn put_back(&self, entries: Vec<Entry>, notes: Notes) {
         let mut waiting = self.waiting();
+        let newer = std::mem::replace(&mut waiting.notes, notes);
+        waiting.notes.extend(newer);
         waiting.in_hand = 0;
         waiting.entries += entries.len();
         entries.into_iter().rev().for_each(|entry| waiting.items.push_front(Item::Entry(entry)));
@@ -174,6 +193,7 @@ impl Queue {
         let mut waiting = self.waiting();
         waiting.health.stopped = true;
         waiting.health.dropped += (waiting.entries + waiting.in_hand) as u64;
+        waiting.notes.clear();
         let abandoned = std::mem::take(&mut waiting.items);
         (waiting.entries, waiting.commands, waiting.in_hand) = (0, 0, 0);
         drop(waiting);
@@ -198,7 +218,8 @@ impl Waiting {
         self.entries -= entries.len();
         self.in_hand = entries.len();
         self.commands -= usize::from(command.is_some());
-        Work { entries, last: self.closing && command.is_none(), command }
+        let notes = std::mem::take(&mut self.notes);
+        Work { entries, notes, last: self.closing && command.is_none(), command }
     }
 
     /// Drops an eighth of the bound at once, so that the search is paid for seldom: the oldest
@@ -269,7 +290,7 @@ mod tests {
         assert!(first.command.is_some() && !first.last);
         // What could not be written comes before what came later.
         assert!(queue.failing("no room") && !queue.failing("no room"));
-        queue.put_back(first.entries);
+        queue.put_back(first.entries, Notes::new());
         queue.close();
         let second = queue.take(clock::instant());
         assert_eq!(second.entries, [plain(1), plain(2), plain(3)]);
@@ -277,6 +298,20 @@ mod tests {
         assert_eq!((queue.health().pending, queue.health().failing.is_some()), (3, true));
         assert!(queue.written().is_some() && queue.written().is_none());
         assert_eq!(queue.health(), Health::default());
+    }
+
+    #[test]
+    fn of_each_name_the_latest_note_is_written() {
+        let queue = Queue::default();
+        let note = |name: &str, body: Option<&str>| (name.to_owned(), body.map(str::to_owned));
+        queue.note([note("a", Some("1")), note("b", Some("1"))]);
+        queue.note([note("a", None)]);
+        let taken = queue.take(clock::instant());
+        assert_eq!(taken.notes, Notes::from([note("a", None), note("b", Some("1"))]));
+        // What came while the disk refused it is newer than what is put back.
+        queue.note([note("b", Some("2"))]);
+        queue.put_back(Vec::new(), taken.notes);
+        assert_eq!(queue.take(clock::instant()).notes, Notes::from([note("a", None), note("b", Some("2"))]));
     }
 
     #[test]
@@ -302,7 +337,7 @@ mod tests {
         let in_hand = queue.take(clock::instant()).entries;
         queue.append([entry(ENTRIES, What::Tracked)]);
         assert_eq!((queue.health().pending, queue.health().dropped), (ENTRIES + 1, 0));
-        queue.put_back(in_hand);
+        queue.put_back(in_hand, Notes::new());
         queue.append([entry(ENTRIES + 1, What::Tracked)]);
         assert_eq!(queue.health().dropped as usize, ENTRIES / 8);
         assert_eq!(queue.take(clock::instant()).entries[0].at, at(ENTRIES / 8));

@@ -9,7 +9,7 @@ pub(super) const APPLICATION_ID: u32 = 0x7772_6d64;
 pub(super) const VERSION: u32 = MIGRATIONS.len() as u32;
 
 /// The step from each version to the next; never edited once released.
-pub(super) const MIGRATIONS: [&str; 1] = [TO_1];
+pub(super) const MIGRATIONS: [&str; 2] = [TO_1, TO_2];
 
 /// - `model`: names, written once; `seen` is the last hour that has an entry.
 /// - `journal`: a row a write, `until` the latest instant its entries speak of, `body` the entries
@@ -56,4 +56,13 @@ CREATE TABLE event (
     kind   TEXT NOT NULL,
     detail TEXT NOT NULL
 ) STRICT;
+";
+
+/// - `note`: what others keep by names of their own (the alerts: what is told, and what is to be sent yet);
+///   the latest `body` of each.
+const TO_2: &str = "
+CREATE TABLE note (
+    name TEXT PRIMARY KEY,
+    body TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 ";

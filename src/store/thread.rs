@@ -9,7 +9,7 @@ use super::fold::Step;
 use super::health::minute;
 use super::hourly::Hourly;
 use super::keeper::Keeper;
-use super::queue::Queue;
+use super::queue::{Notes, Queue};
 use super::report::{Intervals, Summaries};
 use crate::clock::{self, Stopwatch};
 use crate::config::value::ModelName;
@@ -58,10 +58,10 @@ impl Keeper {
         loop {
             let work = queue.take(due);
             let mut written = Ok(());
-            if !work.entries.is_empty() {
+            if !work.entries.is_empty() || !work.notes.is_empty() {
                 drill::panic_in("store's thread");
                 due = clock::instant() + PACE;
-                written = self.write(&work.entries);
+                written = self.write(&work.entries, &work.notes);
                 match &written {
                     Ok(()) => {
                         retry = PACE;
@@ -74,11 +74,14 @@ impl Keeper {
                     }
                 }
             }
-            let unsaved = if written.is_err() { work.entries } else { Vec::new() };
+            let (unsaved, notes) = match &written {
+                Ok(()) => (Vec::new(), Notes::new()),
+                Err(_) => (work.entries, work.notes),
+            };
             if let Some(command) = work.command {
                 self.obey(*command, written, &unsaved);
             }
-            queue.put_back(unsaved);
+            queue.put_back(unsaved, notes);
             if work.last {
                 return;
             }
@@ -149,10 +152,10 @@ impl Keeper {
         }
     }
 
-    fn write(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
+    fn write(&mut self, entries: &[Entry], notes: &Notes) -> Result<(), StoreError> {
         self.look_after_the_place();
         let watch = Stopwatch::start();
-        let written = self.with(|writer| writer.write(entries));
+        let written = self.with(|writer| writer.write(entries, notes));
         if watch.elapsed() > SLOW && self.told_slow.is_none_or(|told| told.elapsed() > WHILE) {
             self.told_slow = Some(Stopwatch::start());
             tracing::warn!(

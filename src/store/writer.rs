@@ -4,10 +4,11 @@ use super::error::StoreError;
 use super::event::Streaks;
 use super::names::Names;
 use super::packed::{self, PackedError};
+use super::queue::Notes;
 use crate::config::value::ModelName;
 use crate::journal::Entry;
-use rusqlite::{Connection, TransactionBehavior};
-use std::collections::HashMap;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use std::collections::{BTreeMap, HashMap};
 
 /// The most entries in one row; a row is what is read and folded at once.
 const ROW: usize = 4096;
@@ -32,6 +33,8 @@ pub struct Recovered {
     pub checkpoints: HashMap<ModelName, String>,
     /// What happened since, in order.
     pub tail: Vec<Entry>,
+    /// What was noted down last under each name.
+    pub notes: BTreeMap<String, String>,
 }
 
 impl Writer {
@@ -64,11 +67,14 @@ impl Writer {
                 Err(e) => damaged(row.get(0)?, &e),
             }
         }
+        let mut query = self.connection.prepare("SELECT name, body FROM note")?;
+        let notes = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        recovered.notes = notes.collect::<rusqlite::Result<_>>()?;
         Ok(recovered)
     }
 
-    /// Writes entries, and the events among them, in one transaction.
-    pub(super) fn write(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
+    /// Writes entries, the events among them, and notes, in one transaction.
+    pub(super) fn write(&mut self, entries: &[Entry], notes: &Notes) -> Result<(), StoreError> {
         let doing = || StoreError::sqlite("write the journal");
         let numbered: Vec<(u32, &Entry)> =
             entries.iter().map(|entry| (self.names.seen(&entry.model, entry.at), entry)).collect();
@@ -84,6 +90,7 @@ impl Writer {
             row += 1;
         }
         let streaks = self.streaks.record(&tx, &numbered).map_err(doing())?;
+        note(&tx, notes).map_err(doing())?;
         tx.commit().map_err(doing())?;
         self.next_row = row;
         self.names.saved();
@@ -118,6 +125,18 @@ impl Writer {
             .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
             .map_err(StoreError::sqlite("move the log into the tables"))
     }
+}
+
+fn note(tx: &Transaction<'_>, notes: &Notes) -> rusqlite::Result<()> {
+    for (name, body) in notes {
+        match body {
+            Some(body) => tx
+                .prepare_cached("INSERT OR REPLACE INTO note (name, body) VALUES (?1, ?2)")?
+                .execute((name, body))?,
+            None => tx.prepare_cached("DELETE FROM note WHERE name = ?1")?.execute([name])?,
+        };
+    }
+    Ok(())
 }
 
 /// Tells of a journal's row that can't be read; it is left out, as nothing can be made of it.

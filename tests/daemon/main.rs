@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where what it rests on is not so")]
 
 mod account;
+mod alerts;
 mod bad_input;
 mod browser;
 mod cog;

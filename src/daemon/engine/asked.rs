@@ -34,10 +34,16 @@ impl Engine {
             Command::Pause(name, length, reply) => drop(reply.send(self.pause(&name, length, now))),
             Command::Resume(name, reply) => drop(reply.send(self.resume(&name, now))),
             Command::Load(configuration, reply) => drop(reply.send(self.load(*configuration, false))),
-            Command::LoadFailed(error) => self.config_error = Some(error),
+            Command::LoadFailed(error) => self.refuse(error, now),
             Command::Rezone(zones) => self.rezone(zones),
             Command::Fold => self.fold(),
         }
+    }
+
+    fn refuse(&mut self, error: String, now: DateTime<Utc>) {
+        self.watch.refused(&error, now);
+        self.look_out_for_config(now);
+        self.config_error = Some(error);
     }
 
     fn live(&self, now: DateTime<Utc>) -> LiveStatus {
@@ -71,6 +77,7 @@ impl Engine {
             config_loaded_at: self.running.loaded_at,
             config_error: self.config_error.clone(),
             notes,
+            alerts: self.mail.status(),
             saved: health.is_saved(),
             models: models.map(model).collect(),
         }

@@ -25,6 +25,7 @@ impl Engine {
         let changes = self.running.config.diff(&configuration.config);
         let before = std::mem::replace(&mut self.running, configuration);
         self.config_error = None;
+        self.load_alerts();
         self.load_accounts();
         let mut slots = std::mem::take(&mut self.slots);
         let new = self.running.clone();
@@ -63,6 +64,7 @@ impl Engine {
         }
         self.apply_holds();
         self.look_at_all();
+        self.look_out_for_config(now);
         changes.lines()
     }
 
