@@ -3,6 +3,7 @@
 //! Owns what a person types and reads. Knows the daemon by its socket's API alone, and shows what
 //! the Snapshot says without judging it again.
 
+mod alert;
 mod args;
 mod beat;
 pub mod check;
@@ -81,6 +82,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Beat { model } => beat::run(&session, &model).await,
         Verb::Pause { models, length } => hold::pause(&session, &models, length).await,
         Verb::Resume { models } => hold::resume(&session, &models).await,
+        Verb::Alert(args::Alert::Test { name }) => alert::test(&session, name.as_deref()).await,
         Verb::Reload => reload::run(&session).await,
         Verb::Sandbox(args) => Ok(crate::sandbox::cli::run(&args).await?),
         Verb::Completions { shell } => {

@@ -26,7 +26,7 @@ use crate::config::value::ModelName;
 use crate::provider::http::Client;
 use crate::state::Known;
 use crate::store::{Recovered, Store};
-use alerts::{Courier, Mail};
+use alerts::{Courier, Mail, Trial};
 use anyhow::Context;
 use api::Api;
 use command::Handle;
@@ -101,12 +101,14 @@ impl Daemon {
         let notes = recovered.notes.iter().map(|(name, body)| (name.as_str(), body.as_str()));
         let watch = Watch::new(&host, notes);
         let grace = settings.shutdown_grace;
-        let courier = Courier { mail: mail.clone(), client: client.apart(), env: env.clone(), grace };
+        let client_apart = client.apart();
+        let trial = Trial::new(mail.clone(), client_apart.clone(), env.clone());
+        let courier = Courier { mail: mail.clone(), client: client_apart, env: env.clone(), grace };
         tasks.start("alerts", courier.run(ending.clone()));
         let (known, watch) = (known(recovered), (watch, mail));
         let run = Engine::new(configuration, known, store.clone(), watch, client, Notifier::new(), trouble);
         tasks.start("engine", run.run(commands, ending.clone()));
-        let api = Api::new(engine.clone(), store.clone(), reloader.clone());
+        let api = Api::new(engine.clone(), store.clone(), reloader.clone(), trial);
         let everything = api::everything(api.clone());
         tasks.start("socket", serve(listener, everything, Limits::SOCKET, stop.clone(), engine.clone()));
         if let Some(tcp) = tcp {

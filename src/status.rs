@@ -188,6 +188,24 @@ pub struct Latencies {
     pub cold: Option<Percentiles>,
 }
 
+impl AlertStatus {
+    /// What the user should know of it, if there is anything.
+    pub fn note(&self) -> Option<String> {
+        let mut told = Vec::new();
+        if let (1.., Some(why)) = (self.waiting, &self.last_error) {
+            let events =
+                if self.waiting == 1 { "1 event waits" } else { &format!("{} events wait", self.waiting) };
+            told.push(format!("{events}, and the last attempt failed: {why}"));
+        }
+        match self.dropped {
+            0 => {}
+            1 => told.push("1 event was given up since warmd started".to_owned()),
+            many => told.push(format!("{many} events were given up since warmd started")),
+        }
+        (!told.is_empty()).then(|| format!("alert {}: {}", self.name, told.join("; ")))
+    }
+}
+
 impl From<&Heartbeat> for LastHeartbeat {
     fn from(h: &Heartbeat) -> Self {
         let seconds = |d: std::time::Duration| d.as_secs_f64();

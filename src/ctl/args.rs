@@ -74,6 +74,9 @@ pub(super) enum Verb {
     },
     /// Have the daemon read its configuration again, and show what changed or every problem
     Reload,
+    /// Try the ways of alerts
+    #[command(subcommand)]
+    Alert(Alert),
     /// Run a stand-in for Replicate and Cog, to rehearse a warm.toml without spending
     Sandbox(Box<crate::sandbox::cli::Args>),
     /// Print the completions of a shell
@@ -81,6 +84,16 @@ pub(super) enum Verb {
         /// bash, zsh or fish
         #[arg(value_parser = shell)]
         shell: Shell,
+    },
+}
+
+/// What `warmctl alert` does.
+#[derive(Debug, Subcommand)]
+pub(super) enum Alert {
+    /// Send a test event to each alert's receiver now, once, and show whether it arrived
+    Test {
+        /// Only this alert
+        name: Option<String>,
     },
 }
 
@@ -216,6 +229,8 @@ mod tests {
             "warmctl pause --all",
             "warmctl resume --all --no-color",
             "warmctl reload",
+            "warmctl alert test",
+            "warmctl alert test ops --json",
             "warmctl completions zsh",
         ] {
             assert!(parse(line).is_ok(), "{line}");
@@ -239,6 +254,7 @@ mod tests {
             ("warmctl pause a --for 0s", ErrorKind::ValueValidation),
             ("warmctl pause a --for 9999999d", ErrorKind::ValueValidation),
             ("warmctl resume", ErrorKind::MissingRequiredArgument),
+            ("warmctl alert", ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand),
             ("warmctl next --days 0", ErrorKind::ValueValidation),
             ("warmctl next --from tomorrow", ErrorKind::ValueValidation),
             ("warmctl completions tcsh", ErrorKind::ValueValidation),

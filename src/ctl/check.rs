@@ -3,6 +3,10 @@
 //! Owns the shape, the words and the sums; [`crate::config`] knows what is wrong. Asks nobody: what
 //! only a provider knows is no part of this.
 
+mod alert;
+
+pub use alert::CheckedAlert;
+
 use crate::config::value::TokenSource;
 use crate::config::{Config, Env, Loaded, Model, Probe, Problem, Problems, Severity};
 use crate::ctl::peak::{self, Peak};
@@ -36,6 +40,8 @@ pub struct CheckReport {
     pub models: Vec<CheckedModel>,
     /// An account of Replicate each.
     pub accounts: Vec<Account>,
+    /// An alert each, in the file's order.
+    pub alerts: Vec<CheckedAlert>,
     #[serde(skip)]
     file: String,
 }
@@ -90,13 +96,15 @@ pub fn report(loaded: &Loaded, now: DateTime<Utc>, env: &Env) -> CheckReport {
     let file = config.path.display().to_string();
     let mut warnings = loaded.warnings.clone();
     warnings.extend(token_warnings(loaded, env));
+    warnings.extend(alert::warnings(loaded, env));
     let accounts = accounts(config, now);
     for account in accounts.iter().filter(|account| !account.held.is_empty()) {
         let key = "replicate.creates_per_minute";
         warnings.push(Problem::placeless(&file, key, Severity::Warning, &account.too_much()));
     }
     let models = config.models.iter().map(|model| CheckedModel::new(model, config, now)).collect();
-    CheckReport { version: VERSION, ok: true, problems: Vec::new(), warnings, models, accounts, file }
+    let alerts = config.alerts.iter().map(|alert| CheckedAlert::new(alert)).collect();
+    CheckReport { version: VERSION, ok: true, problems: Vec::new(), warnings, models, accounts, alerts, file }
 }
 
 /// What is wrong with a file that can't be used.
@@ -109,6 +117,7 @@ pub fn refused(problems: Problems) -> CheckReport {
         warnings: Vec::new(),
         models: Vec::new(),
         accounts: Vec::new(),
+        alerts: Vec::new(),
     }
 }
 
@@ -121,8 +130,9 @@ impl CheckReport {
         let mut text = crate::config::render::draw(&self.warnings, look.color, look.width);
         text.push_str(&self.table().render(look));
         text.push('\n');
-        for account in &self.accounts {
-            overview::paragraph(&mut text, look, "  ", &account.text(), str::to_owned);
+        let lines = self.accounts.iter().map(Account::text).chain(self.alerts.iter().map(CheckedAlert::text));
+        for told in lines {
+            overview::paragraph(&mut text, look, "  ", &told, str::to_owned);
         }
         let models = words::count(self.models.len() as u64, "model", "models");
         let warnings = match self.warnings.len() {

@@ -141,6 +141,12 @@ impl Client {
         self.send(self.http.post(url("/v1/reload", None)).timeout(PATIENCE)).await
     }
 
+    /// A test event by each alert's way, or by one: takes as long as the slowest of them.
+    pub(super) async fn test_alerts(&self, name: Option<&str>) -> Result<Body, ClientError> {
+        let request = self.http.post(url("/v1/alerts/test", None));
+        self.send(request.json(&json!({ "name": name }))).await
+    }
+
     /// An answer's JSON as what it should be.
     pub(super) fn read<T: DeserializeOwned>(&self, body: &Body) -> Result<T, ClientError> {
         serde_json::from_slice(&body.0)

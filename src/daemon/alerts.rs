@@ -4,7 +4,10 @@
 //! ever waits for the other: a receiver that hangs costs nothing but its own lane.
 
 mod command;
+mod trial;
 mod webhook;
+
+pub(super) use trial::{Refusal, Trial};
 
 use super::configuration::{Aim, Configuration};
 use super::panics;
@@ -40,7 +43,7 @@ pub(super) struct Mail {
     /// There is something new to send, or another way.
     wake: Notify,
     store: Arc<Store>,
-    pub(super) host: String,
+    host: String,
 }
 
 #[derive(Debug, Default)]

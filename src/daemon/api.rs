@@ -1,9 +1,11 @@
 //! The daemon's HTTP API: all of it on the Unix socket, reads alone on TCP.
 
+mod alerts;
 mod history;
 mod page;
 mod scrape;
 
+use super::alerts::Trial;
 use super::command::{Command, Handle, NoSnapshot, Refusal, Stopping};
 use super::problem::Problem;
 use super::reload::{Outcome as ReloadOutcome, Reloader};
@@ -42,12 +44,14 @@ pub(super) struct Api {
     pub reloader: Reloader,
     /// Who may wait for a heartbeat.
     pub beats: Arc<Semaphore>,
+    /// Who tries the ways of alerts.
+    pub trial: Trial,
 }
 
 impl Api {
     /// What answers by these.
-    pub(super) fn new(engine: Handle, store: Arc<Store>, reloader: Reloader) -> Self {
-        Self { engine, store, reloader, beats: Arc::new(Semaphore::new(BEATS)) }
+    pub(super) fn new(engine: Handle, store: Arc<Store>, reloader: Reloader, trial: Trial) -> Self {
+        Self { engine, store, reloader, beats: Arc::new(Semaphore::new(BEATS)), trial }
     }
 }
 
@@ -63,6 +67,7 @@ pub(super) fn everything(api: Api) -> Router {
         .route("/v1/models/{name}/pause", post(pause))
         .route("/v1/models/{name}/resume", post(resume))
         .route("/v1/reload", post(reload))
+        .route("/v1/alerts/test", post(alerts::test))
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         .with_state(api)

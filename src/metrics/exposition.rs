@@ -41,6 +41,7 @@ impl Collector for Scrape {
         self.counters(page)?;
         self.distributions(page)?;
         self.gauges(page)?;
+        self.alerts(page)?;
         self.daemon(page)?;
         self.process(page)
     }
@@ -140,6 +141,26 @@ impl Scrape {
                 })
             },
         )
+    }
+
+    fn alerts(&self, page: &mut Page<'_, '_>) -> fmt::Result {
+        let help = "Events of alerts that have arrived, and those that were given up.";
+        page.family("warmd_alerts", None, help, MetricType::Counter, |family| {
+            self.live.alerts.iter().try_for_each(|alert| {
+                [("sent", alert.sent), ("dropped", alert.dropped)].into_iter().try_for_each(
+                    |(outcome, count)| {
+                        total(family, &[("alert", &alert.name), ("outcome", outcome)], count as f64)
+                    },
+                )
+            })
+        })?;
+        let help = "Events of alerts that are to be sent yet.";
+        page.family("warmd_alerts_waiting", None, help, MetricType::Gauge, |family| {
+            self.live
+                .alerts
+                .iter()
+                .try_for_each(|alert| gauge(family, &[("alert", &alert.name)], alert.waiting as f64))
+        })
     }
 
     fn daemon(&self, page: &mut Page<'_, '_>) -> fmt::Result {

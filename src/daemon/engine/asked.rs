@@ -9,6 +9,7 @@ use crate::daemon::command::{Command, Refusal};
 use crate::heartbeat::{Heartbeat, Outcome};
 use crate::journal::{Entry, State, What};
 use crate::state::{delta, digest};
+use crate::status::AlertStatus;
 use crate::status::assemble::{LiveModel, LiveStatus};
 use chrono::{DateTime, Utc};
 use std::time::Duration;
@@ -66,6 +67,8 @@ impl Engine {
         notes.extend(self.trouble.note());
         let health = self.store.health();
         notes.extend(health.notes());
+        let alerts = self.mail.status();
+        notes.extend(alerts.iter().filter_map(AlertStatus::note));
         if self.running.config.daemon != self.settings {
             notes.push("[daemon] was changed since warmd started: restart it for that".to_owned());
         }
@@ -77,7 +80,7 @@ impl Engine {
             config_loaded_at: self.running.loaded_at,
             config_error: self.config_error.clone(),
             notes,
-            alerts: self.mail.status(),
+            alerts,
             saved: health.is_saved(),
             models: models.map(model).collect(),
         }
