@@ -4,11 +4,14 @@
 
 use chrono::{DateTime, Utc};
 use rusqlite::Connection;
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
+use warmd::config::value::ModelName;
+use warmd::heartbeat::Outcome;
 use warmd::journal::{Entry, What};
 use warmd::store::{Recovered, Store, StoreError};
 
@@ -170,8 +173,48 @@ fn a_newer_schema_is_refused_untouched() {
     newer.pragma_update(None, "user_version", 99).unwrap();
     drop(newer);
     let error = refused_untouched(&folder);
-    assert!(matches!(error, StoreError::Newer { found: 99, known: 1, .. }), "{error}");
+    assert!(matches!(error, StoreError::Newer { found: 99, known: 2, .. }), "{error}");
     assert_eq!(folder.names(), ["warmd.db"]);
+}
+
+/// Made by the warmd that knew schema 1, as it ended: three heartbeats, a checkpoint, a model that fails.
+#[tokio::test]
+async fn a_file_of_schema_1_is_brought_up_with_all_that_it_holds() {
+    let folder = Folder::new();
+    fs::write(folder.path(), include_bytes!("store/schema-1.db")).unwrap();
+    let model: ModelName = "llama".parse().unwrap();
+    let since = DateTime::UNIX_EPOCH;
+    let now = "2026-11-21T16:40:00Z".parse().unwrap();
+    let kept = {
+        let (store, recovered) = open(&folder.path()).unwrap();
+        assert!(recovered.checkpoints[&model].contains("\"failing\""), "{recovered:?}");
+        assert!(recovered.tail.is_empty() && recovered.notes.is_empty());
+        let events = store.events(None, since, 10).await.unwrap();
+        assert!(!events.is_empty());
+        store.note([("a".to_owned(), Some("b".to_owned()))]);
+        (store.summary(model.clone(), since, now).await.unwrap(), events)
+    };
+    let header = fs::read(folder.path()).unwrap();
+    assert_eq!(header[60..64], 2_u32.to_be_bytes());
+    let (store, recovered) = open(&folder.path()).unwrap();
+    assert_eq!(recovered.notes, BTreeMap::from([("a".to_owned(), "b".to_owned())]));
+    assert_eq!(store.summary(model, since, now).await.unwrap().models, kept.0.models);
+    assert_eq!(store.events(None, since, 10).await.unwrap(), kept.1);
+    assert_eq!(kept.0.models.values().next().unwrap().count(Outcome::Unreachable), 3);
+}
+
+#[tokio::test]
+async fn of_each_name_the_latest_note_is_there_after_a_restart() {
+    let folder = Folder::new();
+    let note = |name: &str, body: Option<&str>| (name.to_owned(), body.map(str::to_owned));
+    let (store, _) = open(&folder.path()).unwrap();
+    store.note([note("a", Some("1")), note("b", Some("1")), note("c", Some("1"))]);
+    store.flush().await.unwrap();
+    store.note([note("a", Some("2")), note("b", None)]);
+    drop(store);
+    let (_, recovered) = open(&folder.path()).unwrap();
+    let kept: Vec<_> = recovered.notes.iter().map(|(name, body)| (name.as_str(), body.as_str())).collect();
+    assert_eq!(kept, [("a", "2"), ("c", "1")]);
 }
 
 #[test]
@@ -179,7 +222,7 @@ fn the_schema_stands_in_the_header_while_the_file_is_in_use() {
     let folder = Folder::new();
     let _store = open(&folder.path()).unwrap();
     let header = fs::read(folder.path()).unwrap();
-    assert_eq!(header[60..64], 1_u32.to_be_bytes());
+    assert_eq!(header[60..64], 2_u32.to_be_bytes());
     assert_eq!(&header[68..72], b"wrmd");
 }
 

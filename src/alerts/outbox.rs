@@ -52,6 +52,8 @@ pub struct GivenUp {
 #[derive(Debug, Default)]
 pub struct Outbox {
     lanes: BTreeMap<AlertName, Lane>,
+    /// Nothing leaves before it is known which alerts there are.
+    is_open: bool,
     /// What is not kept as it is by now.
     changes: Vec<Kept>,
 }
@@ -116,6 +118,7 @@ impl Outbox {
     /// These alerts are told from now on; those whose way is another than before are tried at once. What
     /// waited for others goes with them.
     pub fn run<'a>(&mut self, alerts: impl IntoIterator<Item = (&'a AlertName, bool)>, instant: Instant) {
+        self.is_open = true;
         let mut before = std::mem::take(&mut self.lanes);
         for (name, is_new_way) in alerts {
             let mut lane = before.remove(name).unwrap_or_else(|| Lane::new(instant));
@@ -166,6 +169,9 @@ impl Outbox {
 
     /// The next event to be sent, which is under way from now on: of the lane that has waited longest.
     pub fn next(&mut self, instant: Instant) -> Option<Event> {
+        if !self.is_open {
+            return None;
+        }
         let ready = self.lanes.values_mut().filter(|lane| lane.is_ready() && lane.not_before <= instant);
         let lane = ready.min_by_key(|lane| lane.not_before)?;
         lane.under_way = true;
@@ -174,7 +180,7 @@ impl Outbox {
 
     /// When there is something to do next, if nothing happens before.
     pub fn look_again_at(&self) -> Option<Instant> {
-        let lanes = self.lanes.values().filter(|lane| lane.is_ready());
+        let lanes = self.lanes.values().filter(|lane| self.is_open && lane.is_ready());
         lanes.filter_map(|lane| Some(lane.not_before.min(lane.waiting.front()?.until))).min()
     }
 

@@ -1,0 +1,405 @@
+//! What is told, over all that may happen; on a fake clock.
+
+use super::event::{Event, Kind, Subject};
+use super::outbox::{Failure, Outbox, WAITING};
+use super::watch::{Standing, Watch};
+use crate::config::Target;
+use crate::config::alert::{After, Alert, Condition, Target as To, When};
+use crate::config::value::ModelName;
+use crate::heartbeat::{Heartbeat, Outcome};
+use crate::journal::{Entry, State, What};
+use chrono::{DateTime, TimeDelta, Utc};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const HOST: &str = "box";
+
+fn name(text: &str) -> ModelName {
+    text.parse().unwrap()
+}
+
+fn start() -> DateTime<Utc> {
+    "2026-11-21T08:00:00Z".parse().unwrap()
+}
+
+fn alert(text: &str) -> Alert {
+    Alert {
+        name: name(text),
+        when: When::all(),
+        models: None,
+        after: After::Count(1),
+        repeat: None,
+        target: To::Command(vec!["true".to_owned()]),
+        timeout: Duration::from_secs(10),
+        enabled: true,
+    }
+}
+
+fn heartbeat(outcome: Outcome, at: DateTime<Utc>) -> Heartbeat {
+    Heartbeat {
+        due_at: at,
+        sent_at: at,
+        done_at: at,
+        outcome,
+        evidence: None,
+        total: None,
+        wait: Some(Duration::from_secs(14)),
+        predict: None,
+        error: None,
+        rejection: None,
+    }
+}
+
+/// A watch, and the clock it is looked at by.
+struct Scene {
+    watch: Watch,
+    now: DateTime<Utc>,
+    state: State,
+    bad: u32,
+    told: Vec<Event>,
+    kept: BTreeMap<String, String>,
+}
+
+impl Scene {
+    fn of(alerts: impl IntoIterator<Item = Alert>) -> Self {
+        let mut watch = Watch::new(HOST, []);
+        let alerts: Vec<Arc<Alert>> = alerts.into_iter().map(Arc::new).collect();
+        watch.run(&alerts, |_| true);
+        Self { watch, now: start(), state: State::Unknown, bad: 0, told: Vec::new(), kept: BTreeMap::new() }
+    }
+
+    fn beat(&mut self, outcome: Outcome, in_hours: bool) {
+        let what = What::Heartbeat { heartbeat: heartbeat(outcome, self.now), in_hours };
+        match outcome {
+            Outcome::Warm | Outcome::Cold | Outcome::Busy => (self.bad, self.state) = (0, State::Warm),
+            Outcome::Failed | Outcome::TimedOut | Outcome::Unreachable => {
+                self.bad += 1;
+                self.state = if self.bad >= 3 { State::Failing } else { State::Cold };
+            }
+            Outcome::Rejected => (self.bad, self.state) = (0, State::Blocked),
+            Outcome::RateLimited | Outcome::Skipped => {}
+        }
+        self.watch.saw(&Entry { model: name("llama"), at: self.now, what });
+        self.look();
+    }
+
+    fn look(&mut self) {
+        let target = Target::Model { owner: "me".to_owned(), name: "llama".to_owned() };
+        let standing = Standing {
+            subject: Subject { target: &target, state: self.state },
+            since: self.now,
+            reason: Some("because"),
+            bad_in_a_row: self.bad,
+            last: None,
+        };
+        let told = self.watch.look(&name("llama"), &standing, self.now);
+        self.told.extend(told);
+        for (name, body) in self.watch.changes() {
+            match body {
+                Some(body) => drop(self.kept.insert(name, body)),
+                None => drop(self.kept.remove(&name)),
+            }
+        }
+    }
+
+    /// So many seconds pass, each looked at.
+    fn pass(&mut self, seconds: u32) {
+        for _ in 0..seconds {
+            self.now += TimeDelta::seconds(1);
+            self.look();
+        }
+    }
+
+    /// Killed and started again, with what was kept.
+    fn restart(&mut self, alerts: impl IntoIterator<Item = Alert>) {
+        let kept = self.kept.iter().map(|(name, body)| (name.as_str(), body.as_str()));
+        self.watch = Watch::new(HOST, kept);
+        let alerts: Vec<Arc<Alert>> = alerts.into_iter().map(Arc::new).collect();
+        self.watch.run(&alerts, |_| true);
+        self.look();
+    }
+
+    /// What was told since this was asked last.
+    fn heard(&mut self) -> Vec<(String, Kind, u32)> {
+        let told = std::mem::take(&mut self.told);
+        told.into_iter().map(|event| (event.alert.to_string(), event.event, event.count)).collect()
+    }
+
+    fn kinds(&mut self) -> Vec<Kind> {
+        self.heard().into_iter().map(|(_, kind, _)| kind).collect()
+    }
+}
+
+#[test]
+fn a_row_is_not_broken_by_what_says_nothing() {
+    let mut scene = Scene::of([Alert { after: After::Count(3), ..alert("ops") }]);
+    scene.beat(Outcome::Cold, false);
+    scene.beat(Outcome::Cold, true);
+    scene.beat(Outcome::Skipped, true);
+    scene.beat(Outcome::RateLimited, true);
+    scene.beat(Outcome::Failed, true);
+    scene.beat(Outcome::Cold, true);
+    assert!(scene.heard().is_empty(), "the lead-in's is none of them");
+    scene.beat(Outcome::Cold, true);
+    assert_eq!(scene.heard(), [("ops".to_owned(), Kind::Cold, 3)]);
+    scene.beat(Outcome::Busy, true);
+    assert_eq!(scene.kinds(), [Kind::Recovered]);
+    scene.beat(Outcome::Cold, true);
+    scene.beat(Outcome::Cold, true);
+    scene.beat(Outcome::Warm, true);
+    assert!(scene.heard().is_empty(), "a row that ends untold ends untold");
+}
+
+#[test]
+fn failing_is_counted_from_its_first_failure_and_ends_with_an_answer() {
+    let mut scene = Scene::of([alert("at-once"), Alert { after: After::Count(5), ..alert("fifth") }]);
+    (0..3).for_each(|_| scene.beat(Outcome::Unreachable, true));
+    assert_eq!(scene.heard(), [("at-once".to_owned(), Kind::Failing, 3)]);
+    (0..3).for_each(|_| scene.beat(Outcome::TimedOut, true));
+    assert_eq!(scene.heard(), [("fifth".to_owned(), Kind::Failing, 5)]);
+    // Blocked meanwhile: it is another trouble, and the first is not over.
+    scene.beat(Outcome::Rejected, true);
+    assert_eq!(scene.heard(), [("at-once".to_owned(), Kind::Blocked, 1)]);
+    scene.beat(Outcome::Cold, false);
+    assert_eq!(scene.kinds(), [Kind::Recovered; 3]);
+}
+
+#[test]
+fn what_lasts_is_told_after_its_time_and_again_and_not_outside_the_hours() {
+    let lasting = Alert {
+        after: After::Lasting(Duration::from_secs(10)),
+        repeat: Some(Duration::from_mins(1)),
+        ..alert("ops")
+    };
+    let mut scene = Scene::of([lasting]);
+    scene.beat(Outcome::Cold, true);
+    scene.pass(9);
+    assert!(scene.heard().is_empty());
+    scene.pass(1);
+    assert_eq!(scene.kinds(), [Kind::Cold]);
+    scene.pass(59);
+    assert!(scene.heard().is_empty());
+    scene.state = State::Idle;
+    scene.pass(3600);
+    assert!(scene.heard().is_empty(), "the hours are over");
+    scene.state = State::Warm;
+    scene.pass(1);
+    let again = scene.told.clone();
+    assert_eq!((scene.kinds(), again[0].repeat), (vec![Kind::Cold], 1));
+    assert!(again[0].text.contains("still cold"), "{}", again[0].text);
+    scene.beat(Outcome::Warm, true);
+    assert_eq!(scene.kinds(), [Kind::Recovered]);
+}
+
+#[test]
+fn a_clock_that_jumps_makes_nothing_last() {
+    let lasting = Alert { after: After::Lasting(Duration::from_mins(10)), ..alert("ops") };
+    let mut scene = Scene::of([lasting]);
+    scene.beat(Outcome::Cold, true);
+    for jump in [86_400, -2 * 86_400, 3600] {
+        scene.now += TimeDelta::seconds(jump);
+        scene.pass(60);
+    }
+    assert!(scene.heard().is_empty());
+    scene.pass(600 - 3 * 60);
+    assert_eq!(scene.kinds(), [Kind::Cold]);
+}
+
+#[test]
+fn what_is_switched_off_or_aimed_elsewhere_ends_untold() {
+    let mut scene = Scene::of([alert("ops")]);
+    scene.beat(Outcome::Cold, true);
+    scene.state = State::Disabled;
+    scene.look();
+    scene.beat(Outcome::Cold, true);
+    let aimed = What::Aimed { at: "cog http://other".to_owned() };
+    scene.watch.saw(&Entry { model: name("llama"), at: scene.now, what: aimed });
+    scene.beat(Outcome::Warm, true);
+    assert_eq!(scene.kinds(), [Kind::Cold, Kind::Cold], "and no recovery");
+    assert!(scene.kept.is_empty(), "{:?}", scene.kept);
+}
+
+#[test]
+fn a_restart_tells_nothing_twice_and_forgets_no_end() {
+    let mut scene = Scene::of([alert("ops")]);
+    (0..3).for_each(|_| scene.beat(Outcome::Failed, true));
+    assert_eq!(scene.kinds(), [Kind::Failing]);
+    scene.restart([alert("ops"), alert("new")]);
+    assert_eq!(scene.heard(), [("new".to_owned(), Kind::Failing, 3)], "who is new is told of what lasts");
+    scene.beat(Outcome::Warm, true);
+    assert_eq!(scene.kinds(), [Kind::Recovered; 2]);
+    assert!(scene.kept.is_empty(), "{:?}", scene.kept);
+}
+
+#[test]
+fn a_refused_file_is_told_once_while_it_is_refused() {
+    let mut scene = Scene::of([Alert { after: After::Count(9), ..alert("ops") }]);
+    scene.watch.refused("a mistake", start());
+    let told = scene.watch.look_at_config(start());
+    assert_eq!(told[0].event, Kind::ConfigError);
+    assert!(told[0].text.ends_with("the one before it runs: a mistake"), "{}", told[0].text);
+    scene.watch.refused("another", start());
+    assert!(scene.watch.look_at_config(start()).is_empty());
+    scene.watch.accepted();
+    assert_eq!(scene.watch.look_at_config(start())[0].recovered_from, Some(Condition::ConfigError));
+}
+
+#[test]
+fn what_others_say_is_one_line_that_has_an_end() {
+    let mut scene = Scene::of([alert("ops")]);
+    scene.watch.refused(&format!("\u{1b}[2J\n{}", "long ".repeat(1000)), start());
+    let event = scene.watch.look_at_config(start()).remove(0);
+    assert!(event.text.chars().count() < 700 && !event.text.contains(char::is_control), "{}", event.text);
+}
+
+fn outcomes() -> impl Strategy<Value = Vec<(Outcome, bool, u32)>> {
+    let outcome = prop::sample::select(Outcome::ALL.to_vec());
+    prop::collection::vec((outcome, any::<bool>(), 1_u32..90), 0..60)
+}
+
+proptest! {
+    /// Whatever happens, and however often the daemon is killed in between: one alert hears of a condition,
+    /// then of its end, in turn; and no two events have one id.
+    #[test]
+    fn each_is_told_once_and_then_its_end(happens in outcomes(), kills in prop::collection::vec(any::<bool>(), 60)) {
+        let mut scene = Scene::of([alert("ops")]);
+        for ((outcome, in_hours, seconds), kill) in happens.into_iter().zip(kills) {
+            scene.beat(outcome, in_hours);
+            scene.pass(seconds);
+            if kill {
+                scene.restart([alert("ops")]);
+            }
+        }
+        for condition in [Condition::Cold, Condition::Failing, Condition::Blocked] {
+            let about = |event: &&Event| {
+                event.event == Kind::from(condition) || event.recovered_from == Some(condition)
+            };
+            for (place, event) in scene.told.iter().filter(about).enumerate() {
+                prop_assert_eq!(event.event == Kind::Recovered, place % 2 == 1);
+            }
+        }
+        let mut ids: Vec<&str> = scene.told.iter().map(|event| event.id.as_str()).collect();
+        let all = ids.len();
+        ids.sort_unstable();
+        ids.dedup();
+        prop_assert_eq!(ids.len(), all);
+    }
+}
+
+/// An event of that alert, the `n`th.
+fn event(of: &str, n: i64) -> Event {
+    Event::test(&name(of), HOST, start() + TimeDelta::milliseconds(n))
+}
+
+fn failure(hopeless: bool, retry_after: Option<u64>) -> Failure {
+    Failure { why: "no".to_owned(), hopeless, retry_after: retry_after.map(Duration::from_secs) }
+}
+
+fn outbox(instant: Instant) -> Outbox {
+    let mut outbox = Outbox::default();
+    outbox.run([(&name("a"), true), (&name("b"), true)], instant);
+    outbox
+}
+
+#[test]
+fn one_of_a_lane_is_under_way_and_the_others_go_on() {
+    let instant = crate::clock::instant();
+    let mut outbox = outbox(instant);
+    for (of, n) in [("a", 1), ("a", 2), ("b", 3), ("nobody", 4)] {
+        outbox.post(event(of, n), instant);
+    }
+    assert_eq!(outbox.next(instant), Some(event("a", 1)));
+    assert_eq!(outbox.next(instant), Some(event("b", 3)));
+    assert_eq!((outbox.next(instant), outbox.look_again_at()), (None, None));
+    outbox.arrived(&event("a", 1), start(), instant);
+    assert_eq!(outbox.next(instant), Some(event("a", 2)));
+    let status = outbox.status(&name("a"), String::new());
+    assert_eq!((status.sent, status.waiting), (1, 1));
+    // Decided once more after a crash, it is one event still.
+    outbox.post(event("a", 2), instant);
+    assert_eq!(outbox.status(&name("a"), String::new()).waiting, 1);
+}
+
+#[test]
+fn what_fails_waits_longer_each_time_and_as_it_is_asked_to() {
+    let instant = crate::clock::instant();
+    let mut outbox = outbox(instant);
+    outbox.post(event("a", 1), instant);
+    let mut waits = Vec::new();
+    for _ in 0..14 {
+        let at = outbox.look_again_at().unwrap();
+        assert!(outbox.next(at).is_some());
+        assert_eq!(outbox.failed(&event("a", 1), &failure(false, None), at), None);
+        waits.push((outbox.look_again_at().unwrap() - at).as_secs_f64());
+    }
+    assert!((0.5..=1.0).contains(&waits[0]) && (1.0..=2.0).contains(&waits[1]), "{waits:?}");
+    assert!(waits.iter().all(|wait| *wait <= 600.0) && waits[13] >= 300.0, "{waits:?}");
+    for (asked, least) in [(900, 900), (1_000_000, 3600)] {
+        let at = outbox.look_again_at().unwrap();
+        outbox.next(at);
+        outbox.failed(&event("a", 1), &failure(false, Some(asked)), at);
+        assert_eq!(outbox.look_again_at().unwrap() - at, Duration::from_secs(least));
+    }
+    // A new way is tried at once.
+    outbox.run([(&name("a"), true)], instant);
+    assert_eq!(outbox.next(instant), Some(event("a", 1)));
+    outbox.cut_off(&event("a", 1));
+    assert_eq!(outbox.failed(&event("a", 1), &failure(true, None), instant).unwrap().event, event("a", 1));
+    assert_eq!(outbox.status(&name("a"), String::new()).dropped, 1);
+}
+
+#[test]
+fn after_a_day_it_is_given_up() {
+    let instant = crate::clock::instant();
+    let mut outbox = outbox(instant);
+    outbox.post(event("a", 1), instant);
+    outbox.next(instant);
+    outbox.failed(&event("a", 1), &failure(false, None), instant);
+    let nearly = instant + Duration::from_hours(24) - Duration::from_secs(1);
+    assert!(outbox.give_up_old(nearly).is_empty());
+    let given_up = outbox.give_up_old(nearly + Duration::from_secs(1));
+    assert_eq!(given_up[0].why, "it could not be sent for a day; the last time: no");
+    let status = outbox.status(&name("a"), String::new());
+    assert_eq!((status.dropped, status.waiting, status.failed_attempts), (1, 0, 1));
+}
+
+#[test]
+fn beyond_the_bound_the_oldest_that_is_not_under_way_is_given_up() {
+    let instant = crate::clock::instant();
+    let mut outbox = outbox(instant);
+    for n in 0..WAITING as i64 {
+        assert_eq!(outbox.post(event("a", n), instant), None);
+    }
+    assert_eq!(outbox.next(instant), Some(event("a", 0)));
+    assert_eq!(outbox.post(event("a", -1), instant).unwrap().event, event("a", 1));
+    outbox.arrived(&event("a", 0), start(), instant);
+    assert_eq!(outbox.next(instant), Some(event("a", 2)));
+    assert_eq!(outbox.status(&name("a"), String::new()).waiting, WAITING as u64 - 1);
+}
+
+#[test]
+fn what_waits_is_kept_and_comes_back_in_its_order() {
+    let instant = crate::clock::instant();
+    let mut outbox = outbox(instant);
+    (1..4).for_each(|n| drop(outbox.post(event("a", n), instant)));
+    let mut kept: BTreeMap<String, Option<String>> = outbox.changes().into_iter().collect();
+    outbox.next(instant);
+    outbox.arrived(&event("a", 1), start(), instant);
+    kept.extend(outbox.changes());
+    let kept: Vec<(String, String)> =
+        kept.into_iter().filter_map(|(name, body)| Some((name, body?))).collect();
+    let kept = || kept.iter().map(|(name, body)| (name.as_str(), body.as_str()));
+    let later = start() + TimeDelta::hours(23);
+    let mut again = Outbox::new(kept(), later, instant);
+    assert_eq!(again.next(instant), None, "not before it is known who is told");
+    again.run([(&name("a"), true)], instant);
+    assert_eq!(again.next(instant), Some(event("a", 2)));
+    again.cut_off(&event("a", 2));
+    assert_eq!(again.give_up_old(instant + Duration::from_mins(61)).len(), 2, "its day goes on");
+    // The alert was taken out meanwhile: what waited goes with it.
+    let mut other = Outbox::new(kept(), later, instant);
+    other.run([(&name("b"), true)], instant);
+    assert_eq!(other.changes().into_iter().filter(|(_, body)| body.is_none()).count(), 2);
+}
