@@ -96,6 +96,27 @@ fn the_shipped_file_s_comments_are_the_defaults() {
 }
 
 #[test]
+fn the_shipped_file_s_alerts_work_once_their_marks_are_taken_away() {
+    let shipped = include_str!("../warm.toml");
+    let marked =
+        |line: &str| line.starts_with("#[[") || line.starts_with(|c: char| c == '#') && line.contains(" = ");
+    let lines = shipped.lines().map(|line| match line.strip_prefix('#') {
+        Some(rest) if marked(line) && !rest.starts_with(' ') => rest,
+        Some(_) | None => line,
+    });
+    let loaded = check_text(&lines.collect::<Vec<_>>().join("\n")).unwrap();
+    let told: Vec<_> =
+        loaded.config.alerts.iter().map(|alert| (alert.name.as_str(), alert.target.place())).collect();
+    assert_eq!(
+        told,
+        [
+            ("ops", "the URL in /etc/warmd/slack-webhook".to_owned()),
+            ("pager", "/usr/local/bin/page".to_owned())
+        ]
+    );
+}
+
+#[test]
 fn what_cannot_be_read_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, bytes: &[u8]| {

@@ -346,9 +346,11 @@ fn help_is_what_was_looked_at() {
         "pause",
         "resume",
         "reload",
+        "alert",
+        "alert test",
         "completions",
     ] {
-        let arguments = [verb, "--help"].into_iter().filter(|argument| !argument.is_empty());
+        let arguments = verb.split_whitespace().chain(["--help"]);
         let told = Told::from(warmctl(&folder).args(arguments).output().unwrap());
         assert_eq!(told.code, Some(0), "{told:?}");
         let line = ["warmctl", verb, "--help"].join(" ").replace("  ", " ");

@@ -16,6 +16,9 @@ _warmctl() {
             ",$1")
                 cmd="warmctl"
                 ;;
+            warmctl,alert)
+                cmd="warmctl__subcmd__alert"
+                ;;
             warmctl,beat)
                 cmd="warmctl__subcmd__beat"
                 ;;
@@ -51,6 +54,21 @@ _warmctl() {
                 ;;
             warmctl,status)
                 cmd="warmctl__subcmd__status"
+                ;;
+            warmctl__subcmd__alert,help)
+                cmd="warmctl__subcmd__alert__subcmd__help"
+                ;;
+            warmctl__subcmd__alert,test)
+                cmd="warmctl__subcmd__alert__subcmd__test"
+                ;;
+            warmctl__subcmd__alert__subcmd__help,help)
+                cmd="warmctl__subcmd__alert__subcmd__help__subcmd__help"
+                ;;
+            warmctl__subcmd__alert__subcmd__help,test)
+                cmd="warmctl__subcmd__alert__subcmd__help__subcmd__test"
+                ;;
+            warmctl__subcmd__help,alert)
+                cmd="warmctl__subcmd__help__subcmd__alert"
                 ;;
             warmctl__subcmd__help,beat)
                 cmd="warmctl__subcmd__help__subcmd__beat"
@@ -88,6 +106,9 @@ _warmctl() {
             warmctl__subcmd__help,status)
                 cmd="warmctl__subcmd__help__subcmd__status"
                 ;;
+            warmctl__subcmd__help__subcmd__alert,test)
+                cmd="warmctl__subcmd__help__subcmd__alert__subcmd__test"
+                ;;
             *)
                 ;;
         esac
@@ -95,8 +116,94 @@ _warmctl() {
 
     case "${cmd}" in
         warmctl)
-            opts="-h -V --socket --config --json --no-color --help --version status history export check next beat pause resume reload sandbox completions help"
+            opts="-h -V --socket --config --json --no-color --help --version status history export check next beat pause resume reload alert sandbox completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        warmctl__subcmd__alert)
+            opts="-h --socket --config --json --no-color --help test help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        warmctl__subcmd__alert__subcmd__help)
+            opts="test help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        warmctl__subcmd__alert__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        warmctl__subcmd__alert__subcmd__help__subcmd__test)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        warmctl__subcmd__alert__subcmd__test)
+            opts="-h --socket --config --json --no-color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -213,8 +320,36 @@ _warmctl() {
             return 0
             ;;
         warmctl__subcmd__help)
-            opts="status history export check next beat pause resume reload sandbox completions help"
+            opts="status history export check next beat pause resume reload alert sandbox completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        warmctl__subcmd__help__subcmd__alert)
+            opts="test"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        warmctl__subcmd__help__subcmd__alert__subcmd__test)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

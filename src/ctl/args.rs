@@ -74,7 +74,7 @@ pub(super) enum Verb {
     },
     /// Have the daemon read its configuration again, and show what changed or every problem
     Reload,
-    /// Try the ways of alerts
+    /// Try the alerts of the configuration
     #[command(subcommand)]
     Alert(Alert),
     /// Run a stand-in for Replicate and Cog, to rehearse a warm.toml without spending

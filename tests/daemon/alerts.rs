@@ -3,6 +3,7 @@
 mod command;
 mod conditions;
 mod formats;
+mod lag;
 mod moody;
 mod outbox;
 pub(crate) mod receiver;

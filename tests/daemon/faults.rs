@@ -7,7 +7,7 @@ mod cog;
 mod config_file;
 mod disk;
 mod hostile;
-mod isolation;
+pub(crate) mod isolation;
 mod kills;
 mod listener;
 mod network;

@@ -41,7 +41,8 @@ impl Seen {
         let replicate = Replicate::of_models(2, &conduct);
         let config = replicate.config(2, "1s")
             + "\n[models.nobody]\ncog = \"http://127.0.0.1:1\"\nactive = [\"always\"]\ninterval = \"1s\"\n"
-            + "\n[models.off]\ncog = \"http://127.0.0.1:1\"\nactive = [\"always\"]\nenabled = false\n";
+            + "\n[models.off]\ncog = \"http://127.0.0.1:1\"\nactive = [\"always\"]\nenabled = false\n"
+            + "\n[[alerts]]\nname = \"ops\"\ncommand = [\"true\"]\n";
         let (home, warmd, address) = listening(&config);
         Self { home, _warmd: warmd, address, _replicate: replicate }
     }

@@ -22,7 +22,7 @@ const SHORT: usize = 2;
 const HEARTBEATS: usize = 12;
 
 /// The lags of models that are well, in seconds, each heartbeat's once: by model, and by when it was due.
-type Lags = BTreeMap<(String, DateTime<Utc>), f64>;
+pub(crate) type Lags = BTreeMap<(String, DateTime<Utc>), f64>;
 
 fn file(cog: &Peer, sick: &Peer, replicate: &Peer, with_sick: bool) -> String {
     let mut file = format!(
@@ -53,7 +53,7 @@ fn hangs_for_the_sick(connection: &mut TcpStream, heard: &Heard) -> std::io::Res
 }
 
 /// Notes the last heartbeat of each model that is well; those that went otherwise than well end the test.
-fn note(home: &Home, lags: &mut Lags) {
+pub(crate) fn note(home: &Home, lags: &mut Lags) {
     for model in home.status()["models"].as_array().unwrap() {
         let name = model["name"].as_str().unwrap();
         let last = &model["last"];
@@ -72,6 +72,25 @@ fn at(lags: &Lags, share: f64) -> f64 {
     let mut sorted: Vec<f64> = lags.values().copied().collect();
     sorted.sort_by(f64::total_cmp);
     sorted[((sorted.len() as f64 * share).ceil() as usize).max(1) - 1]
+}
+
+pub(crate) fn print(what: &str, lags: &Lags) {
+    let [p50, p90, max] = [0.5, 0.9, 1.0].map(|share| at(lags, share) * 1e3);
+    println!(
+        "measured: {what}: {} heartbeats, lag p50 {p50:.1} ms, p90 {p90:.1} ms, at most {max:.0} ms",
+        lags.len()
+    );
+}
+
+/// Held up, they would lag by seconds more than those of the daemon beside it.
+pub(crate) fn assert_not_held_up(lags: &Lags, without: &Lags) {
+    for share in [0.5, 0.9] {
+        let (with, without) = (at(lags, share), at(without, share));
+        assert!(with <= 2.0 * without + 0.05, "at {share}: {with} s, without them {without} s");
+    }
+    // Nor does one of them, but for what the machine does to one of the two daemons alone.
+    let (with, without) = (at(lags, 1.0), at(without, 1.0));
+    assert!(with <= without + 1.0, "at most: {with} s, without them {without} s");
 }
 
 /// Both daemons run side by side, so that whatever else the machine does falls on both.
@@ -97,26 +116,12 @@ fn a_third_of_the_models_hang() {
         note(&control, &mut without);
         lags.len().min(without.len()) >= enough
     });
-    let told = |what: &str, lags: &Lags| {
-        let [p50, p90, max] = [0.5, 0.9, 1.0].map(|share| at(lags, share) * 1e3);
-        println!(
-            "measured: {what}: {} heartbeats, lag p50 {p50:.1} ms, p90 {p90:.1} ms, at most {max:.0} ms",
-            lags.len()
-        );
-    };
-    told("beside a third that hangs", &lags);
-    told("without them", &without);
+    print("beside a third that hangs", &lags);
+    print("without them", &without);
     assert_eq!(hanging(), sick_for_long, "they hang on");
     let timed_out = home.model("cog-0-sick")["counts"]["timed_out"].as_u64();
     assert!(timed_out >= Some(2), "{timed_out:?}");
-    // Held up, they would lag by seconds.
-    for share in [0.5, 0.9] {
-        let (with, without) = (at(&lags, share), at(&without, share));
-        assert!(with <= 2.0 * without + 0.05, "at {share}: {with} s, without them {without} s");
-    }
-    // Nor does one of them, but for what the machine does to one of the two daemons alone.
-    let (with, without) = (at(&lags, 1.0), at(&without, 1.0));
-    assert!(with <= without + 1.0, "at most: {with} s, without them {without} s");
+    assert_not_held_up(&lags, &without);
     let skipped = |home: &Home| -> u64 {
         let status = home.status();
         let of = |model: &Value| model["counts"]["skipped"].as_u64().unwrap();
