@@ -7,8 +7,6 @@ pub mod event;
 pub mod format;
 pub mod incident;
 pub mod outbox;
-#[cfg(test)]
-mod tests;
 pub mod watch;
 
 pub use event::Event;

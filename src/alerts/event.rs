@@ -208,7 +208,7 @@ fn sentence(incident: &Incident, event: Kind, repeat: u32, now: DateTime<Utc>) -
             let row = match incident.count {
                 0 | 1 => String::new(),
                 count => {
-                    format!(", the {count} cold heartbeats since {} UTC", incident.since.format("%H:%M"))
+                    format!(", {count} cold heartbeats since {} UTC", incident.since.format("%H:%M"))
                 }
             };
             format!("{model} is {still}cold within its active hours{reason}{row}")

@@ -3,6 +3,9 @@
 //! Owns the bounds: how many wait, how long, how often each is tried. One of a lane is under way at a time;
 //! while it fails, the lane waits, longer each time, so that a receiver gets what happened in its order.
 
+#[cfg(test)]
+mod tests;
+
 use super::event::Event;
 use super::watch::Kept;
 use crate::config::alert::AlertName;

@@ -4,6 +4,9 @@
 //! `repeat` say when that is. It ends with the first answer that shows the contrary, and ends untold where
 //! its model is taken out, switched off or aimed at something else.
 
+#[cfg(test)]
+mod tests;
+
 use super::event::{Event, Subject};
 use super::incident::Incident;
 use crate::config::alert::{Alert, Condition};
@@ -72,7 +75,9 @@ impl Watch {
             .filter(|(_, model)| nobody || model.as_ref().is_some_and(|model| !is_model(model)))
             .cloned()
             .collect();
-        gone.iter().for_each(|key| self.forget(key));
+        for key in gone {
+            self.forget(&key);
+        }
         for (key, incident) in &mut self.incidents {
             let before = incident.told.len();
             incident.told.retain(|name, _| named(name));

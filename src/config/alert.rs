@@ -9,6 +9,9 @@ use std::time::Duration;
 /// An alert's name: the same letters as a model's.
 pub type AlertName = ModelName;
 
+/// The most alerts of a file: each may have something under way, and a thousand events that wait.
+pub const MOST: usize = 32;
+
 /// One `[[alerts]]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alert {

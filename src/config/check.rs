@@ -308,14 +308,19 @@ impl Extents {
     fn new(table: &DeTable<'_>, length: usize) -> Self {
         let mut starts = Vec::new();
         for (key, value) in table {
-            starts.push(key.span().start);
-            if let (true, Some(inner)) =
-                (matches!(key.get_ref().as_ref(), "hours" | "models"), value.get_ref().as_table())
-            {
-                starts.extend(inner.keys().map(|key| key.span().start));
-            }
-            if let (true, Some(list)) = (key.get_ref() == "alerts", value.get_ref().as_array()) {
-                starts.extend(list.iter().map(|table| table.span().start));
+            match value.get_ref() {
+                // The brackets of the first come before the key.
+                DeValue::Array(list) => starts.extend(list.iter().map(|table| table.span().start)),
+                DeValue::Table(inner) if matches!(key.get_ref().as_ref(), "hours" | "models") => {
+                    starts.push(key.span().start);
+                    starts.extend(inner.keys().map(|key| key.span().start));
+                }
+                DeValue::String(_)
+                | DeValue::Integer(_)
+                | DeValue::Float(_)
+                | DeValue::Boolean(_)
+                | DeValue::Datetime(_)
+                | DeValue::Table(_) => starts.push(key.span().start),
             }
         }
         starts.sort_unstable();

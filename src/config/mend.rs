@@ -173,6 +173,8 @@ impl Mended {
     fn close_header(&self, offset: usize, close: &'static str, edits: &mut Edits) -> Option<Mistake> {
         let place = self.original(offset);
         let start = self.line(place).start.min(place);
+        let halved = close == "]]" && self.source[start..place].ends_with(']');
+        let close = if halved { "]" } else { close };
         edits.inserts.insert(place, close).is_none().then(|| Mistake {
             place: start..place,
             title: format!("the table's name isn't closed: `{close}` is missing"),

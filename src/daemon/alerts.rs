@@ -15,7 +15,7 @@ use super::signals::Stop;
 use crate::alerts::event::Event;
 use crate::alerts::outbox::{Failure, GivenUp, Outbox};
 use crate::clock;
-use crate::config::alert::{Alert, AlertName, Target};
+use crate::config::alert::{Alert, AlertName, MOST, Target};
 use crate::config::env::Env;
 use crate::drill;
 use crate::provider::http::Client;
@@ -30,8 +30,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-/// How many are under way at a time, each to another receiver.
-const AT_ONCE: usize = 8;
+/// How many are under way at a time: one of each alert, so that those that hang hold up no other.
+const AT_ONCE: usize = MOST;
 
 /// Nothing is slept over for longer than this.
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);

@@ -394,6 +394,7 @@ impl Engine {
         for slot in self.slots.values_mut() {
             slot.flight = None;
         }
+        self.post(Vec::new());
         while self.chores.join_next().await.is_some() {}
         let saved = self.checkpoint().await;
         if let Some(lost) = self.store.health().lost() {

@@ -73,7 +73,7 @@ async fn see_off(child: &mut Child, event: &Event) -> (std::io::Result<ExitStatu
     let ended = {
         tokio::pin!(listen);
         let wait = async {
-            let (_, ended) = tokio::join!(give, child.wait());
+            let ((), ended) = tokio::join!(give, child.wait());
             ended
         };
         tokio::pin!(wait);

@@ -1,7 +1,7 @@
 //! What the engine sees, told to those who want to know: the alerts.
 
 use super::Engine;
-use crate::alerts::event::Subject;
+use crate::alerts::event::{Event, Subject};
 use crate::alerts::watch::Standing;
 use crate::config::value::ModelName;
 use crate::journal::State;
@@ -42,9 +42,9 @@ impl Engine {
         self.post(events);
     }
 
-    /// What is to be sent is noted down before that it was told: a crash in between tells it again, by the
-    /// same id.
-    fn post(&mut self, events: Vec<crate::alerts::Event>) {
+    /// Posts what is to be told, and notes down what is known by now. What is to be sent is noted before that
+    /// it was told: a crash in between tells it again, by the same id.
+    pub(super) fn post(&mut self, events: Vec<Event>) {
         if !events.is_empty() {
             self.mail.post(events);
         }
