@@ -20,13 +20,12 @@ mod systemd;
 mod tasks;
 mod telling;
 
-use crate::alerts::Watch;
 use crate::config::env::Env;
 use crate::config::value::ModelName;
 use crate::provider::http::Client;
 use crate::state::Known;
 use crate::store::{Recovered, Store};
-use alerts::{Courier, Mail, Trial};
+use alerts::Alerts;
 use anyhow::Context;
 use api::Api;
 use command::Handle;
@@ -96,19 +95,12 @@ impl Daemon {
             },
             zones.describe()
         );
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let mail = Mail::new(&recovered.notes, store.clone(), &host);
-        let notes = recovered.notes.iter().map(|(name, body)| (name.as_str(), body.as_str()));
-        let watch = Watch::new(&host, notes);
-        let grace = settings.shutdown_grace;
-        let client_apart = client.apart();
-        let trial = Trial::new(mail.clone(), client_apart.clone(), env.clone());
-        let courier = Courier { mail: mail.clone(), client: client_apart, env: env.clone(), grace };
-        tasks.start("alerts", courier.run(ending.clone()));
-        let (known, watch) = (known(recovered), (watch, mail));
+        let alerts = Alerts::new(&recovered.notes, store.clone(), &client, &env);
+        tasks.start("alerts", alerts.courier.run(ending.clone()));
+        let (known, watch) = (known(recovered), (alerts.watch, alerts.mail));
         let run = Engine::new(configuration, known, store.clone(), watch, client, Notifier::new(), trouble);
         tasks.start("engine", run.run(commands, ending.clone()));
-        let api = Api::new(engine.clone(), store.clone(), reloader.clone(), trial);
+        let api = Api::new(engine.clone(), store.clone(), reloader.clone(), alerts.trial);
         let everything = api::everything(api.clone());
         tasks.start("socket", serve(listener, everything, Limits::SOCKET, stop.clone(), engine.clone()));
         if let Some(tcp) = tcp {

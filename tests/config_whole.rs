@@ -61,6 +61,34 @@ fn the_json_has_the_contract_s_keys() {
 }
 
 #[test]
+fn check_tells_whom_alerts_tell_of_what() {
+    let loaded = check_text(
+        "[models.llama]\ncog = \"http://box\"\nactive = [\"always\"]\n\
+         [[alerts]]\nname = \"ops\"\nwhen = [\"cold\", \"recovered\"]\nafter = 3\nrepeat = \"4h\"\n\
+         webhook = \"https://hooks.slack.com/services/hush\"\nformat = \"slack\"\n\
+         [[alerts]]\nmodels = [\"llama\"]\nafter = \"2m\"\ncommand = [\"/bin/tell\", \"hush\"]\n\
+         [[alerts]]\nwebhook_env = \"NOWHERE\"\n[[alerts]]\ncommand = [\"x\"]\nenabled = false\n",
+    );
+    let report = check::report(&loaded.unwrap(), warmd::clock::now(), &Env::default());
+    let text = report.text(&Look::plain(200));
+    for line in [
+        "alert ops: cold, recovered of all models, after 3 in a row, again every 4h → https://hooks.slack.com (slack)",
+        "alert alert-2: cold, failing, blocked, config_error, recovered of llama, after 2m → /bin/tell",
+        "alert alert-4: disabled",
+        "no URL: tried $NOWHERE (not set); put it there; warmd will not start without it",
+    ] {
+        assert!(text.contains(line), "no {line} in:\n{text}");
+    }
+    assert!(!text.contains("hush"), "{text}");
+    let json = serde_json::to_value(&report).unwrap();
+    let ops = &json["alerts"][0];
+    assert_eq!((&ops["to"], &ops["after_count"]), (&"https://hooks.slack.com".into(), &3.into()));
+    assert_eq!((&ops["repeat"], &ops["format"]), (&14_400.0.into(), &"slack".into()));
+    assert_eq!(json["alerts"][1]["after_seconds"], 120.0);
+    assert_eq!(json["warnings"][0]["key"], "alerts[3].webhook_env");
+}
+
+#[test]
 fn the_shipped_file_passes_and_has_nothing_to_warn_of() {
     let loaded = load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/warm.toml"))).unwrap();
     assert_eq!(loaded.warnings, []);

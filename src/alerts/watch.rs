@@ -165,6 +165,9 @@ impl Watch {
         if let Some(condition) = condition {
             self.stands(condition, model, standing, now);
         }
+        if self.incidents.is_empty() {
+            return Vec::new();
+        }
         // Outside of what is kept warm nothing is known, so that nothing is told again.
         let goes_on = !matches!(state, State::Idle | State::Paused);
         let mut events = Vec::new();
@@ -214,22 +217,21 @@ impl Watch {
         now: DateTime<Utc>,
     ) {
         let key = (condition, Some(model.clone()));
-        let since = standing.since.min(now);
-        let is_new = !self.incidents.contains_key(&key);
+        let known = self.incidents.get(&key);
         let count = match condition {
             Condition::Failing => standing.bad_in_a_row.max(1),
-            Condition::Cold | Condition::Blocked | Condition::ConfigError => 1,
+            // Heartbeats that are rejected while it lasts add to it.
+            Condition::Cold | Condition::Blocked | Condition::ConfigError => {
+                known.map_or(1, |incident| incident.count)
+            }
         };
-        if let Some(known) = self.incidents.get(&key)
-            && known.count >= count
-            && known.reason.as_deref() == standing.reason
-        {
+        let is_known =
+            |incident: &Incident| incident.count == count && incident.reason.as_deref() == standing.reason;
+        if known.is_some_and(is_known) {
             return;
         }
-        let incident = self.open(key, since, now);
-        if is_new || condition == Condition::Failing {
-            incident.count = count;
-        }
+        let incident = self.open(key, standing.since.min(now), now);
+        incident.count = count;
         incident.reason = standing.reason.map(str::to_owned);
         incident.heartbeat = standing.last.cloned();
     }

@@ -222,6 +222,26 @@ mod tests {
     }
 
     #[test]
+    fn alerts_come_go_and_change() {
+        let alert = |name: &str, more: &str| {
+            format!("[[alerts]]\nname = \"{name}\"\nwebhook = \"http://box/{name}\"\n{more}\n")
+        };
+        let old = config(&format!("{OLD}\n{}{}", alert("ops", ""), alert("old", "")));
+        let new =
+            config(&format!("{OLD}\n{}{}", alert("new", ""), alert("ops", "after = 3\nformat = \"slack\"")));
+        let changes = old.diff(&new);
+        assert!(!changes.needs_restart());
+        assert_eq!(
+            changes.lines(),
+            [
+                "alert new: added",
+                "alert ops: changed after, where to",
+                "alert old: removed, what waits for it too"
+            ]
+        );
+    }
+
+    #[test]
     fn everything() {
         let new = r#"
             [daemon]

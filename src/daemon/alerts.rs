@@ -4,53 +4,72 @@
 //! ever waits for the other: a receiver that hangs costs nothing but its own lane.
 
 mod command;
+mod mail;
 mod trial;
 mod webhook;
 
+pub(super) use mail::Mail;
 pub(super) use trial::{Refusal, Trial};
 
-use super::configuration::{Aim, Configuration};
+use super::configuration::Aim;
 use super::panics;
 use super::signals::Stop;
+use crate::alerts::Watch;
 use crate::alerts::event::Event;
-use crate::alerts::outbox::{Failure, GivenUp, Outbox};
+use crate::alerts::outbox::Failure;
 use crate::clock;
 use crate::config::alert::{Alert, AlertName, MOST, Target};
 use crate::config::env::Env;
 use crate::drill;
 use crate::provider::http::Client;
-use crate::status::AlertStatus;
 use crate::store::Store;
 use futures_util::FutureExt;
+use mail::Tried;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-use tokio::sync::Notify;
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::task::JoinSet;
 
 /// How many are under way at a time: one of each alert, so that those that hang hold up no other.
 const AT_ONCE: usize = MOST;
 
+/// How long what is under way has when the daemon stops: a receiver that is well has answered by then, and
+/// what is cut off is sent again after the next start.
+const LAST_MOMENTS: Duration = Duration::from_secs(3);
+
 /// Nothing is slept over for longer than this.
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 
-/// What waits to be sent, and where it goes: shared by those who post, those who carry, those who look.
-#[derive(Debug)]
-pub(super) struct Mail {
-    inner: Mutex<Inner>,
-    /// There is something new to send, or another way.
-    wake: Notify,
-    store: Arc<Store>,
-    host: String,
+/// Those who see to alerts.
+pub(super) struct Alerts {
+    /// Says what is to be told; the engine's.
+    pub(super) watch: Watch,
+    /// What waits to be sent.
+    pub(super) mail: Arc<Mail>,
+    /// Carries it.
+    pub(super) courier: Courier,
+    /// Tries the ways, for whoever asks.
+    pub(super) trial: Trial,
 }
 
-#[derive(Debug, Default)]
-struct Inner {
-    outbox: Outbox,
-    /// In the file's order.
-    ways: Vec<Arc<Way>>,
+impl Alerts {
+    /// They go on from what was noted down when the process before this one ended.
+    pub(super) fn new(
+        notes: &BTreeMap<String, String>,
+        store: Arc<Store>,
+        client: &Client,
+        env: &Env,
+    ) -> Self {
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let kept = || notes.iter().map(|(name, body)| (name.as_str(), body.as_str()));
+        let mail = Arc::new(Mail::new(kept(), store, &host));
+        let client = client.apart();
+        let trial = Trial::new(mail.clone(), client.clone(), env.clone());
+        let courier = Courier { mail: mail.clone(), client, env: env.clone() };
+        Self { watch: Watch::new(&host, kept()), mail, courier, trial }
+    }
 }
 
 /// The way to one alert's receiver.
@@ -67,123 +86,11 @@ impl fmt::Debug for Way {
     }
 }
 
-impl Mail {
-    /// One that goes on from what was noted down when the process before this one ended.
-    pub(super) fn new(notes: &BTreeMap<String, String>, store: Arc<Store>, host: &str) -> Arc<Self> {
-        let notes = notes.iter().map(|(name, body)| (name.as_str(), body.as_str()));
-        let outbox = Outbox::new(notes, clock::now(), clock::instant());
-        let inner = Mutex::new(Inner { outbox, ways: Vec::new() });
-        Arc::new(Self { inner, wake: Notify::new(), store, host: host.to_owned() })
-    }
-
-    /// Alerts go these ways from now on.
-    pub(super) fn run(&self, configuration: &Configuration) {
-        let way = |alert: &Arc<Alert>| {
-            Arc::new(Way { alert: alert.clone(), aim: configuration.aims.get(&alert.name).cloned() })
-        };
-        let mut inner = self.inner();
-        let ways: Vec<Arc<Way>> = configuration.config.alerts.iter().map(way).collect();
-        let before = std::mem::replace(&mut inner.ways, ways.clone());
-        let same = |way: &Way| before.iter().any(|old| old.leads_as(way));
-        let open = ways.iter().filter(|way| way.alert.enabled).map(|way| (&way.alert.name, !same(way)));
-        inner.outbox.run(open, clock::instant());
-        self.settle(inner, None);
-    }
-
-    /// Takes in events that are to be sent.
-    pub(super) fn post(&self, events: Vec<Event>) {
-        let mut inner = self.inner();
-        let instant = clock::instant();
-        let mut given_up = Vec::new();
-        for event in events {
-            tracing::info!(alert = %event.alert, event = event.event.name(), id = event.id, "alert {}: {}", event.alert, event.text);
-            given_up.extend(inner.outbox.post(event, instant));
-        }
-        self.settle(inner, given_up);
-    }
-
-    /// Notes all of it down again: the state file has been begun anew.
-    pub(super) fn keep_all(&self) {
-        let mut inner = self.inner();
-        inner.outbox.keep_all();
-        self.settle(inner, None);
-    }
-
-    /// How each alert is doing, in the file's order.
-    pub(super) fn status(&self) -> Vec<AlertStatus> {
-        let inner = self.inner();
-        inner.ways.iter().map(|way| inner.outbox.status(&way.alert.name, way.place())).collect()
-    }
-
-    /// The ways as they are now, in the file's order.
-    pub(super) fn ways(&self) -> Vec<Arc<Way>> {
-        self.inner().ways.clone()
-    }
-
-    /// The next event to be sent, and its way.
-    fn next(&self) -> Option<(Event, Arc<Way>)> {
-        let mut inner = self.inner();
-        let event = inner.outbox.next(clock::instant())?;
-        let way = inner.ways.iter().find(|way| way.alert.name == event.alert)?.clone();
-        Some((event, way))
-    }
-
-    fn give_up_old(&self) {
-        let mut inner = self.inner();
-        let given_up = inner.outbox.give_up_old(clock::instant());
-        if !given_up.is_empty() {
-            self.settle(inner, given_up);
-        }
-    }
-
-    fn look_again_at(&self) -> Option<Instant> {
-        self.inner().outbox.look_again_at()
-    }
-
-    /// Takes in how an attempt ended.
-    fn tried(&self, tried: Tried) {
-        let Tried { event, result } = tried;
-        let mut inner = self.inner();
-        let given_up = match &result {
-            Ok(()) => {
-                inner.outbox.arrived(&event, clock::now(), clock::instant());
-                tracing::debug!(id = event.id, "alert {}: {} arrived", event.alert, event.event.name());
-                None
-            }
-            Err(failure) => {
-                let why = &failure.why;
-                tracing::warn!(id = event.id, why, "alert {}: not sent: {why}", event.alert);
-                inner.outbox.failed(&event, failure, clock::instant())
-            }
-        };
-        self.settle(inner, given_up);
-    }
-
-    /// Notes down what has changed, says what was given up, and has the courier look.
-    fn settle(&self, mut inner: MutexGuard<'_, Inner>, given_up: impl IntoIterator<Item = GivenUp>) {
-        let changes = inner.outbox.changes();
-        if !changes.is_empty() {
-            self.store.note(changes);
-        }
-        drop(inner);
-        for GivenUp { event, why } in given_up {
-            tracing::error!(
-                id = event.id,
-                why,
-                "alert {}: given up: {why}; it was: {}",
-                event.alert,
-                event.text
-            );
-        }
-        self.wake.notify_one();
-    }
-
-    fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Way {
+    fn new(alert: &Arc<Alert>, aim: Option<&Aim>) -> Self {
+        Self { alert: alert.clone(), aim: aim.cloned() }
+    }
+
     pub(super) fn name(&self) -> &AlertName {
         &self.alert.name
     }
@@ -231,19 +138,11 @@ impl Failure {
     }
 }
 
-/// How an attempt ended.
-struct Tried {
-    event: Event,
-    result: Result<(), Failure>,
-}
-
 /// The task that carries what waits.
 pub(super) struct Courier {
-    pub(super) mail: Arc<Mail>,
-    pub(super) client: Client,
-    pub(super) env: Env,
-    /// What is under way when the daemon stops has this long.
-    pub(super) grace: Duration,
+    mail: Arc<Mail>,
+    client: Client,
+    env: Env,
 }
 
 impl Courier {
@@ -277,7 +176,7 @@ impl Courier {
             }
         };
         tokio::select! {
-            _ = tokio::time::timeout(self.grace, rest) => {}
+            _ = tokio::time::timeout(LAST_MOMENTS, rest) => {}
             () = stop.at_once.cancelled() => {}
         }
         under_way.shutdown().await;

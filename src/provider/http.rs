@@ -145,10 +145,11 @@ impl Client {
         Ok(Self { afar, here, names, large: Arc::new(Semaphore::new(LARGE_AT_ONCE)) })
     }
 
-    /// The same for what is less urgent than heartbeats: its large answers take no place of theirs.
+    /// The same for what is less urgent than heartbeats, and has no large answers: one of them is read at a
+    /// time, and takes no place of theirs.
     #[must_use]
     pub fn apart(&self) -> Self {
-        Self { large: Arc::new(Semaphore::new(LARGE_AT_ONCE)), ..self.clone() }
+        Self { large: Arc::new(Semaphore::new(1)), ..self.clone() }
     }
 
     fn builder(names: &Names) -> reqwest::ClientBuilder {

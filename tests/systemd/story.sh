@@ -22,6 +22,7 @@ boot_container
 . $here/story/install.sh
 . $here/story/token.sh
 . $here/story/reload.sh
+. $here/story/alerts.sh
 . $here/story/falls.sh
 . $here/story/versions.sh
 . $here/story/purge.sh

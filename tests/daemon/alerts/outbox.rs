@@ -186,7 +186,7 @@ fn a_receiver_that_hangs_holds_up_neither_the_others_nor_a_heartbeat_nor_the_end
     cogs.is("llama", Mood::Warm);
     assert_eq!(well.wait_for(2)[1]["event"], "recovered");
     assert_eq!(hangs.heard().len(), 1, "one at a time");
-    // Cut at the grace, and sent at the next start.
+    // Cut off at the end, and sent at the next start.
     warmd.signal("-TERM");
     assert!(warmd.ended().success());
     hangs.does(Conduct::Takes);

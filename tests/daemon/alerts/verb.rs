@@ -2,7 +2,7 @@
 
 use super::moody::Moody;
 use super::receiver::{Conduct, Receiver};
-use crate::support::{Home, text};
+use crate::support::{Home, Warmd, text};
 
 #[test]
 fn each_way_is_tried_once_and_told() {
@@ -39,6 +39,18 @@ fn each_way_is_tried_once_and_told() {
     assert!(home.ctl(&["reload"]).status.success());
     let output = home.ctl(&["alert", "test"]);
     assert!(text(&output.stderr).contains("the configuration has no [[alerts]]"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn without_its_address_the_daemon_does_not_start_and_says_where_it_looked() {
+    let cogs = Moody::start();
+    let missing = "[[alerts]]\nwebhook_env = \"NOWHERE\"\ntoken_file = \"/nowhere\"\n\n";
+    let home = Home::at_trace(&(missing.to_owned() + &cogs.always("llama")));
+    let mut warmd = Warmd::spawn(home.warmd());
+    assert_eq!(warmd.ended().code(), Some(78));
+    let log = warmd.log().concat();
+    assert!(log.contains("no URL: tried $NOWHERE (not set)"), "{log}");
+    assert!(log.contains("no token: tried /nowhere (no such file)"), "{log}");
 }
 
 #[test]
