@@ -6,9 +6,10 @@ use chrono::SecondsFormat;
 use std::fmt::Write;
 use std::time::Duration;
 
-/// The fields of [`log`]'s events that their messages tell too: for programs alone.
-pub(super) const TOLD: [&str; 9] =
-    ["model", "outcome", "total", "wait", "error", "from", "to", "reason", "at"];
+/// The fields of events that their messages tell too: for programs alone.
+pub(super) const TOLD: [&str; 13] = [
+    "model", "outcome", "total", "wait", "error", "from", "to", "reason", "at", "alert", "event", "id", "why",
+];
 
 /// One entry as a line of the log: heartbeats at debug, what a person wants to know above. The message
 /// tells all of it, since the journal shows nothing else; the fields are for programs.

@@ -61,13 +61,13 @@ impl Mail {
 
     /// Takes in events that are to be sent.
     pub(in crate::daemon) fn post(&self, events: Vec<Event>) {
+        for Event { alert, event, id, text, .. } in &events {
+            tracing::info!(%alert, event = event.name(), id, "alert {alert}: {text}");
+        }
         let mut inner = self.inner();
         let instant = clock::instant();
-        let mut given_up = Vec::new();
-        for event in events {
-            tracing::info!(alert = %event.alert, event = event.event.name(), id = event.id, "alert {}: {}", event.alert, event.text);
-            given_up.extend(inner.outbox.post(event, instant));
-        }
+        let given_up: Vec<GivenUp> =
+            events.into_iter().filter_map(|event| inner.outbox.post(event, instant)).collect();
         self.settle(inner, given_up);
     }
 
@@ -112,18 +112,19 @@ impl Mail {
     /// Takes in how an attempt ended.
     pub(super) fn tried(&self, tried: Tried) {
         let Tried { event, result } = tried;
+        let Event { alert, id, .. } = &event;
+        match &result {
+            Ok(()) => tracing::debug!(%alert, id, "alert {alert}: {} has arrived", event.event.name()),
+            Err(Failure { why, .. }) => tracing::warn!(%alert, id, why, "alert {alert}: not sent: {why}"),
+        }
+        let (now, instant) = (clock::now(), clock::instant());
         let mut inner = self.inner();
         let given_up = match &result {
             Ok(()) => {
-                inner.outbox.arrived(&event, clock::now(), clock::instant());
-                tracing::debug!(id = event.id, "alert {}: {} arrived", event.alert, event.event.name());
+                inner.outbox.arrived(&event, now, instant);
                 None
             }
-            Err(failure) => {
-                let why = &failure.why;
-                tracing::warn!(id = event.id, why, "alert {}: not sent: {why}", event.alert);
-                inner.outbox.failed(&event, failure, clock::instant())
-            }
+            Err(failure) => inner.outbox.failed(&event, failure, instant),
         };
         self.settle(inner, given_up);
     }
@@ -136,13 +137,8 @@ impl Mail {
         }
         drop(inner);
         for GivenUp { event, why } in given_up {
-            tracing::error!(
-                id = event.id,
-                why,
-                "alert {}: given up: {why}; it was: {}",
-                event.alert,
-                event.text
-            );
+            let Event { alert, id, text, .. } = &event;
+            tracing::error!(%alert, id, why, "alert {alert}: given up: {why}; it was: {text}");
         }
         self.wake.notify_one();
     }
