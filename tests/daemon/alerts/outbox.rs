@@ -137,6 +137,27 @@ fn what_fails_is_tried_again_and_what_is_refused_for_what_it_is_is_not() {
     assert!(same >= 5, "the same event each time: {same}");
 }
 
+#[test]
+#[cfg_attr(not(debug_assertions), ignore = "a release build never panics on purpose")]
+fn a_panic_in_one_attempt_is_its_own_failure() {
+    let (cogs, receiver) = (Moody::start(), Receiver::start());
+    let home = Home::at_trace(&(receiver.alert("ops", "") + &cogs.always("llama")));
+    let mut command = home.warmd();
+    command.env("WARMD_PANIC_IN", "alert");
+    let warmd = Warmd::spawn(command);
+    wait_until("the daemon answers", PATIENCE, || home.ctl(&["status"]).status.success());
+    // It panics from two seconds after the first attempt on.
+    home.ctl(&["alert", "test"]);
+    wait_until("it panics", PATIENCE, || !home.ctl(&["alert", "test"]).status.success());
+    cogs.is("llama", Mood::Cold);
+    warmd.tells(&["alert ops: not sent", "a fault of warmd's, to be reported"]);
+    let failed = alert(&home);
+    assert_eq!((&failed["waiting"], &failed["sent"]), (&1.into(), &0.into()));
+    let before = home.model("llama")["counts"]["cold"].as_u64();
+    home.model_when("llama", "heartbeats go on", |model| model["counts"]["cold"].as_u64() > before);
+    assert!(warmd.stop().success());
+}
+
 /// Starts it by that clock, and waits until it answers.
 fn start(home: &Home, wall: &Wall) -> Warmd {
     let warmd = Warmd::spawn(wall.warmd(home));

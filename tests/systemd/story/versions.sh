@@ -32,14 +32,16 @@ same "it starts at boot as before" enabled "$(unit UnitFileState)"
 
 # Down to one that does not know the state's schema: the file is marked as a newer warmd would have it.
 inside systemctl stop warmd
-user_version() { printf "$1" | dd of="$root/var/lib/warmd/warmd.db" bs=1 seek=60 conv=notrunc status=none; }
-user_version '\0\0\0\143'
+state=$root/var/lib/warmd/warmd.db
+user_version() { dd of="$state" bs=1 seek=60 conv=notrunc status=none; }
+dd if="$state" of="$work/user_version" bs=1 skip=60 count=4 status=none
+printf '\0\0\0\143' | user_version
 check "an older package is built" other_version "0.0.1-1"
 check "and goes over it" as alice "sudo apt install --yes --allow-downgrades ./warmd_0.0.1-1.deb </dev/null"
 refused 1 'failed' "it refuses the newer state file" inside systemctl restart warmd
 same "with code 78, and no loop" "failed 78 0" "$(unit SubState) $(unit ExecMainStatus) $(unit NRestarts)"
 check "and says what to do" logged 'was written by a newer warmd (schema 99'
-user_version '\0\0\0\1'
+user_version <"$work/user_version"
 check "the newer one again" as alice "sudo apt install --yes ./warmd_$version-2.deb </dev/null"
 check "starts" inside systemctl start warmd
 check "with all that was kept" more_answers sdxl "$known"
