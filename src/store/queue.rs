@@ -1,4 +1,5 @@
-//! What waits for the store's thread: entries to be written, and commands, in their order.
+//! What waits for the store's thread: entries to be written, and commands, in their order; and notes, of which
+//! the latest of each name counts.
 //!
 //! Owns the bounds. An append never waits and never fails; where the file can't be written for
 //! long, entries wait here, and beyond the bound the oldest plain heartbeats are dropped first,

@@ -30,6 +30,7 @@ fn a_program_gets_the_event_and_nothing_of_the_daemons_environment() {
     let cogs = Moody::start();
     let home = Home::at_trace(&cogs.always("llama"));
     let script = "cat >\"$1/event.new\"; pwd >\"$1/where\"; echo \"$2\" >\"$1/words\"; env >\"$1/env\"; \
+                  ls -l /proc/$$/fd >\"$1/files\"; \
                   mv \"$1/event.new\" \"$1/event\"";
     let (_, alert) = program(&home.path(""), script, "when = [\"cold\"]");
     home.write(&(alert + &cogs.always("llama")));
@@ -46,6 +47,8 @@ fn a_program_gets_the_event_and_nothing_of_the_daemons_environment() {
     let known = ["PATH", "HOME", "LANG", "TZ", "PWD", "SHLVL", "_", "OLDPWD"];
     assert!(names.iter().all(|name| known.contains(&name.as_str())), "{names:?}");
     assert!(names.contains(&"PATH".to_owned()) && !read("env").contains(TOKEN));
+    let files = read("files");
+    assert!(files.contains("pipe:") && !files.contains("warmd") && !files.contains("socket:"), "{files}");
     wait_until("it counts as sent", PATIENCE, || home.status()["daemon"]["alerts"][0]["sent"] == 1);
 }
 
