@@ -4,13 +4,16 @@
     cat $here/both.toml
     cat <<'TOML'
 
+[models.gone]
+cog = "http://127.0.0.1:9851"
+
 [[alerts]]
 name    = "hook"
 webhook = "http://127.0.0.1:9850/hook"
 
 [[alerts]]
 name    = "program"
-command = ["sh", "-c", "env >/var/lib/warmd/env; cat >/var/lib/warmd/told"]
+command = ["sh", "-c", "env >/var/lib/warmd/env; cat >>/var/lib/warmd/told"]
 TOML
 } | configure
 check "a file with alerts is reloaded" inside systemctl reload warmd
@@ -33,11 +36,8 @@ same "which gets no more of the environment than it needs" "" \
     "$(inside grep -v -E '^(PATH|HOME|LANG|TZ|PWD|OLDPWD|SHLVL|_)=' /var/lib/warmd/env || true)"
 
 # What happens is told, too.
-inside systemctl stop stand-in
-within 30 "a model that fails is told" inside grep -F '"event":"failing"' /run/heard
-inside systemctl start stand-in
-within 60 "and so is that it answers again" inside grep -F '"event":"recovered"' /run/heard
-within 30 "all are warm" report 'all(.models[]; .state == "warm")'
+within 30 "a model that fails is told" inside grep -F '"event":"failing","model":"gone"' /run/heard
+within 10 "to the program, too" inside grep -F '"model":"gone"' /var/lib/warmd/told
 inside rm -f /var/lib/warmd/told /var/lib/warmd/env
 inside systemctl stop receiver
 configure <$here/both.toml
