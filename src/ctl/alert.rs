@@ -29,7 +29,7 @@ pub(super) async fn test(session: &Session, name: Option<&str>) -> Result<(), Fa
     if session.json {
         output::text(&body.text())?;
     } else {
-        output::lines(&answer.alerts.iter().map(Tried::line).collect::<Vec<_>>())?;
+        session.tell_lines(&answer.alerts.iter().map(Tried::line).collect::<Vec<_>>())?;
     }
     if answer.alerts.iter().all(|tried| tried.ok) { Ok(()) } else { Err(Failure::Told(1)) }
 }
