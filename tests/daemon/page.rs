@@ -243,7 +243,8 @@ fn its_figures_are_those_of_the_report() {
         assert_eq!(pages.as_object().unwrap().len(), before.len());
         for (name, before) in &before {
             let of_all = agree(&pages[name], before, &after[name]);
-            assert!(of_all >= 2, "{name}: {pages}");
+            // A disabled model has its state alone.
+            assert!(of_all >= if name == "old-model" { 1 } else { 3 }, "{name}: {pages}");
             let before = &shown.models(since)[name];
             browser.open(&format!("{}models/{name}?since={since}", shown.url));
             let of_one = agree(&browser.run(FIGURES)[name], before, &shown.models(since)[name]);
