@@ -2,13 +2,14 @@
 
 use super::configuration::Configuration;
 use crate::config::Config;
+use crate::config::value::ModelName;
 use crate::drill;
 use crate::heartbeat::Heartbeat;
 use crate::hours::zone::Zones;
 use crate::metrics::counts::Counts;
 use crate::status::Snapshot;
 use crate::status::assemble::{LiveStatus, assemble};
-use crate::store::{Asked, StoreError, Summaries};
+use crate::store::{Asked, Hourly, Intervals, StoreError, Summaries};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +19,21 @@ use tokio::sync::{mpsc, oneshot};
 /// How many commands may wait; whoever sends one more waits too.
 const QUEUE: usize = 64;
 
+/// Stretches of time.
+pub type Pieces = Vec<(DateTime<Utc>, DateTime<Utc>)>;
+
+/// Those of each model.
+pub type PiecesByModel = Vec<(ModelName, Pieces)>;
+
 /// A command, and where its answer goes.
 pub enum Command {
     /// What is known now, and what is summed up by now, from then on.
     Live(DateTime<Utc>, oneshot::Sender<(LiveStatus, Asked<Summaries>)>),
+    /// The active hours that nothing has accounted for by now, by model, and what is summed up of the others, by
+    /// the hour, from then on.
+    Hourly(DateTime<Utc>, oneshot::Sender<(PiecesByModel, Asked<Hourly>)>),
+    /// The same of one model, with all that is summed up.
+    Intervals(ModelName, DateTime<Utc>, oneshot::Sender<(Pieces, Asked<Intervals>)>),
     /// What is known now, and what was counted since the process started.
     Scrape(oneshot::Sender<(LiveStatus, Counts)>),
     /// Nothing but an answer.
@@ -135,5 +147,28 @@ impl Handle {
         let (live, sums) = self.ask(|reply| Command::Live(since, reply)).await?;
         let sums = sums.in_time().await?;
         Ok(Report { snapshot: assemble(&live, &sums), config: live.config, sums })
+    }
+
+    /// How the hours of all models were spent from `since` on, up to now.
+    pub async fn hourly(&self, since: DateTime<Utc>) -> Result<Hourly, NoSnapshot> {
+        let (pending, hourly) = self.ask(|reply| Command::Hourly(since, reply)).await?;
+        let mut hourly = hourly.in_time().await?;
+        for (model, pieces) in &pending {
+            hourly.add_unknown(model, pieces);
+        }
+        Ok(hourly)
+    }
+
+    /// All that happened to a model from `since` on, up to `now`, by the hour and the day.
+    pub async fn intervals(
+        &self,
+        model: ModelName,
+        since: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<Intervals, NoSnapshot> {
+        let (pending, intervals) = self.ask(|reply| Command::Intervals(model, since, reply)).await?;
+        let mut intervals = intervals.in_time().await?;
+        intervals.add_unknown(&pending, now);
+        Ok(intervals)
     }
 }

@@ -329,6 +329,7 @@ impl Engine {
         self.follow_the_clock();
         let now = clock::now();
         self.take_back(now);
+        self.settle_what_passed(now);
         self.apply_holds();
         for name in self.slots.keys().cloned().collect::<Vec<_>>() {
             self.tell_state(&name, now);

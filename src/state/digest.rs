@@ -60,6 +60,20 @@ pub fn unvouched(known: &Known, model: &Model, now: DateTime<Utc>) -> Vec<Entry>
         .collect()
 }
 
+/// What no answer can vouch for any more, as of `now`: a heartbeat sent from now on reaches back no further.
+pub fn beyond_vouching(known: &Known, model: &Model, now: DateTime<Utc>) -> Vec<Entry> {
+    unvouched(known, model, now - delta(model.interval * VOUCHED_INTERVALS))
+}
+
+/// The stretches of active hours up to `now` that nothing has accounted for yet: unknown, until an answer
+/// vouches for them.
+pub fn pending(known: &Known, model: &Model, now: DateTime<Utc>) -> Vec<(DateTime<Utc>, DateTime<Utc>)> {
+    match known.accounted_to {
+        Some(mark) if mark < now && model.enabled => model.hours.pieces(mark, now),
+        Some(_) | None => Vec::new(),
+    }
+}
+
 /// From `now` on hours are accounted for anew. None where they are up to a later instant, from
 /// before the clock was set back: no second is counted twice.
 pub fn tracked(known: &Known, model: &Model, now: DateTime<Utc>) -> Option<Entry> {

@@ -8,7 +8,7 @@ use crate::config::{Config, Model};
 use crate::heartbeat::Outcome;
 use crate::journal::State;
 use crate::provider::Facts;
-use crate::state::Known;
+use crate::state::{Known, digest};
 use crate::store::{Summaries, Summary};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
@@ -118,10 +118,10 @@ fn window(model: &Model, at: DateTime<Utc>) -> WindowStatus {
 
 /// What the store has summed up, and the stretch since then that no heartbeat has vouched for yet.
 fn hours(live: &LiveModel, sum: &Summary, since: DateTime<Utc>, at: DateTime<Utc>) -> HoursSpent {
-    let pending = match live.known.accounted_to.map(|mark| mark.max(since)) {
-        Some(mark) if mark < at && live.model.enabled => live.model.hours.open_within(mark, at),
-        Some(_) | None => Duration::ZERO,
-    };
+    let pending = digest::pending(&live.known, &live.model, at);
+    let within =
+        |(from, to): (DateTime<Utc>, DateTime<Utc>)| (to - from.max(since)).to_std().unwrap_or_default();
+    let pending = pending.into_iter().map(within).sum();
     HoursSpent::of(sum, pending)
 }
 

@@ -3,12 +3,13 @@
 use super::calendar::{Calendar, DAY, HOUR};
 use super::fold::{self, SECOND};
 use super::packed::{self, Sum};
+use super::report::{IntervalSum, Intervals};
 use super::summary::{Interval, SpentTimes, Summary};
 use super::writer::Writer;
 use crate::config::value::ModelName;
 use crate::heartbeat::Outcome;
 use crate::journal::{Entry, Spent};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
@@ -34,6 +35,63 @@ pub struct HourSum {
     pub cold_in_hours: u64,
     /// All boots that were seen.
     pub boots: u64,
+}
+
+impl Hourly {
+    /// Adds what nothing has accounted for yet: unknown so far.
+    pub fn add_unknown(&mut self, model: &ModelName, pieces: &[(DateTime<Utc>, DateTime<Utc>)]) {
+        let hours = by_the_hour(pieces, self.since);
+        if hours.is_empty() {
+            return;
+        }
+        let sums = self.models.entry(model.clone()).or_default();
+        for (start, unknown) in hours {
+            let covers = |sum: &HourSum| (sum.start..sum.end).contains(&start);
+            let at = sums.iter().rposition(covers).unwrap_or_else(|| {
+                let end = start + TimeDelta::seconds(HOUR);
+                let (spent, at) = (SpentTimes::default(), sums.partition_point(|sum| sum.start < start));
+                sums.insert(at, HourSum { start, end, spent, cold_in_hours: 0, boots: 0 });
+                at
+            });
+            sums[at].spent.add(Spent::Unknown, unknown);
+        }
+    }
+}
+
+impl Intervals {
+    /// Adds what nothing has accounted for yet, up to `now`: unknown so far.
+    pub fn add_unknown(&mut self, pieces: &[(DateTime<Utc>, DateTime<Utc>)], now: DateTime<Utc>) {
+        for (start, unknown) in by_the_hour(pieces, self.since) {
+            let (since, sums) = (self.since, &mut self.intervals);
+            let end = start + TimeDelta::seconds(HOUR);
+            let covers =
+                |sum: &IntervalSum| (sum.start..sum.end).contains(&start.max(sum.start)) && sum.start < end;
+            let at = sums.iter().rposition(covers).unwrap_or_else(|| {
+                let (start, at) = (start.max(since), sums.partition_point(|sum| sum.start < start));
+                sums.insert(at, IntervalSum { start, end: end.min(now), sum: Summary::default() });
+                at
+            });
+            sums[at].sum.spent.add(Spent::Unknown, unknown);
+        }
+    }
+}
+
+/// How much of each hour lies within these, from `since` on; by the hour's beginning.
+fn by_the_hour(
+    pieces: &[(DateTime<Utc>, DateTime<Utc>)],
+    since: DateTime<Utc>,
+) -> BTreeMap<DateTime<Utc>, Duration> {
+    let mut hours = BTreeMap::new();
+    for (from, to) in pieces {
+        let mut from = (*from).max(since);
+        while from < *to {
+            let start = time(from.timestamp() - from.timestamp().rem_euclid(HOUR));
+            let end = (start + TimeDelta::seconds(HOUR)).min(*to);
+            *hours.entry(start).or_default() += (end - from).to_std().unwrap_or_default();
+            from = end;
+        }
+    }
+    hours
 }
 
 impl Writer {

@@ -218,11 +218,22 @@ fn counts_and_sums_are_those_of_status() {
         if let Some(boots) = model["boot"]["count"].as_f64() {
             assert_eq!(value(&format!("warmd_boot_duration_seconds_count{{model=\"{name}\"}}")), boots);
         }
+        // What an answer may yet vouch for is unknown in the report, and not counted: two intervals, and the
+        // time from one look to the next.
+        let unknown = value(&format!("warmd_hours_seconds_total{{model=\"{name}\",spent=\"unknown\"}}"));
+        assert!(unknown <= hours["unknown"].as_f64().unwrap(), "{name}: {unknown}, {hours}");
         let warm = value(&format!("warmd_model_warm{{model=\"{name}\"}}"));
         assert_eq!(warm == 1.0, model["state"] == "warm");
         let state = model["state"].as_str().unwrap();
         assert_eq!(value(&format!("warmd_model_state{{model=\"{name}\",state=\"{state}\"}}")), 1.0);
     }
+    // Paused, they have nobody who vouches for their hours: that is counted, too, though nothing is sent.
+    let unknown = "warmd_hours_seconds_total{model=\"model-00\",spent=\"unknown\"}";
+    wait_until("unknown hours are counted", PATIENCE * 2, || {
+        samples(&seen.metrics(CLASSIC))[unknown] > value(unknown) + 10.0
+    });
+    let off = "warmd_hours_seconds_total{model=\"off\",spent=\"unknown\"}";
+    assert_eq!(value(off), 0.0);
     assert_eq!(value("warmd_state_last_write_successful"), 1.0);
     for path in ["/-/healthy", "/-/ready"] {
         assert_eq!(get(seen.address, path, "*/*").status, 200);

@@ -325,6 +325,12 @@ pub(crate) fn model_of(status: &Value, name: &str) -> Value {
     models.iter().find(|model| model["name"] == name).cloned().unwrap_or(Value::Null)
 }
 
+/// Copies a program. Another process writes it: what this one has open for writing, a test beside may have
+/// inherited into a process of its own just then, and nobody could run it meanwhile.
+pub(crate) fn copy_program(from: &str, to: &Path) {
+    assert!(Command::new("cp").arg(from).arg(to).status().unwrap().success());
+}
+
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

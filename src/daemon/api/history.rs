@@ -55,7 +55,7 @@ pub(super) async fn intervals(
     let since = start(span.since.as_deref(), now)?;
     let unknown = |_| Refusal::UnknownModel { name: name.clone(), nearest: None };
     let model: ModelName = name.parse().map_err(unknown)?;
-    let kept = api.store.intervals(model.clone(), since, now).in_time().await.map_err(NoSnapshot::from)?;
+    let kept = api.engine.intervals(model.clone(), since, now).await?;
     if kept.intervals.is_empty() {
         api.engine.ask(|reply| Command::Find(name, reply)).await??;
     }

@@ -44,7 +44,7 @@ pub(super) async fn overview(State(api): State<Api>, view: Viewed) -> Response {
 async fn try_overview(api: &Api, view: Viewed) -> Result<String, Problem> {
     let (Query(view), now) = (view?, clock::now());
     let report = api.engine.report(start(view.since.as_deref(), now)?).await?;
-    let hourly = api.store.hourly(now - DAY, now).in_time().await.map_err(NoSnapshot::from)?;
+    let hourly = api.engine.hourly(now - DAY).await?;
     let (snapshot, config) = (&report.snapshot, &*report.config);
     Ok(page::overview(&Overview { snapshot, config, hourly: &hourly, view: &view }))
 }
@@ -66,9 +66,8 @@ async fn try_one(api: &Api, name: Named, view: Viewed) -> Result<String, Problem
         let nearest = nearest(&name, names).map(str::to_owned);
         return Err(Refusal::UnknownModel { name, nearest }.into());
     };
-    let intervals = api.store.intervals(model.name.clone(), since, now);
+    let intervals = api.engine.intervals(model.name.clone(), since, now).await?;
     let events = api.store.events(Some(model.name.clone()), since, EVENTS + 1);
-    let intervals = intervals.in_time().await.map_err(NoSnapshot::from)?;
     let events = events.in_time().await.map_err(NoSnapshot::from)?;
     let nothing = Summary::default();
     Ok(page::one(&OneModel {

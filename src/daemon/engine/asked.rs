@@ -28,6 +28,18 @@ impl Engine {
             Command::Live(since, reply) => {
                 drop(reply.send((self.live(now), self.store.summaries(since, now))));
             }
+            Command::Hourly(since, reply) => {
+                let pending =
+                    |slot: &Slot| (slot.model.name.clone(), digest::pending(&slot.known, &slot.model, now));
+                let pending = self.slots.values().map(pending).collect();
+                drop(reply.send((pending, self.store.hourly(since, now))));
+            }
+            Command::Intervals(name, since, reply) => {
+                let slot = self.slots.get(&name);
+                let pending = slot.map(|slot| digest::pending(&slot.known, &slot.model, now));
+                let intervals = self.store.intervals(name, since, now);
+                drop(reply.send((pending.unwrap_or_default(), intervals)));
+            }
             Command::Scrape(reply) => drop(reply.send((self.live(now), self.counts.clone()))),
             Command::Answer(reply) => drop(reply.send(())),
             Command::Find(name, reply) => drop(reply.send(self.find(&name).map(drop))),

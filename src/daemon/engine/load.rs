@@ -17,6 +17,10 @@ use crate::state::digest;
 use chrono::{DateTime, Utc};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How often hours are looked at that passed without a heartbeat.
+const SETTLE: Duration = Duration::from_secs(15);
 
 impl Engine {
     /// Runs by `configuration` from now on; tells what changed, a line each.
@@ -174,12 +178,31 @@ impl Engine {
     /// Accounts for the hours up to now of a model that comes (back): while the daemon was down,
     /// they were spent unknown; while the model was not in the file, there were none.
     fn settle(&mut self, name: &ModelName, starting: bool, now: DateTime<Utc>) {
-        let Some(slot) = self.slots.get(name) else { return };
+        let Some(slot) = self.slots.get_mut(name) else { return };
         let entries = if starting {
             digest::accounted(&slot.known, &slot.model, now)
         } else {
             digest::tracked(&slot.known, &slot.model, now).into_iter().collect()
         };
+        // Not counted: what is counted began with this process.
+        for entry in &entries {
+            slot.known.apply(entry);
+        }
+        self.store.append_all(entries);
+    }
+
+    /// Accounts for the hours that no answer can vouch for any more, of models that wait long for their next:
+    /// what is counted would stand still else, while a model is blocked or paused.
+    pub(super) fn settle_what_passed(&mut self, now: DateTime<Utc>) {
+        let instant = clock::instant();
+        let mut entries = Vec::new();
+        for slot in self.slots.values_mut() {
+            // One in flight may still tell that its hours were spent cold.
+            if slot.flight.is_none() && instant.duration_since(slot.settled_at) >= SETTLE {
+                slot.settled_at = instant;
+                entries.extend(digest::beyond_vouching(&slot.known, &slot.model, now));
+            }
+        }
         self.record_all(entries);
     }
 

@@ -35,6 +35,8 @@ pub(super) struct Slot {
     pub(super) cursor: Cursor,
     pub(super) plan: Plan,
     pub(super) timer: Option<delay_queue::Key>,
+    /// When its hours were last looked at for what no answer can vouch for any more.
+    pub(super) settled_at: Instant,
 }
 
 /// A heartbeat in flight, and who waits for it.
@@ -78,6 +80,7 @@ impl Slot {
             flight: None,
             asked: None,
             cursor,
+            settled_at: clock::instant(),
             plan,
             timer: None,
         }

@@ -2,7 +2,7 @@
 
 use crate::cogs::Cogs;
 use crate::sandboxed::{Replicate, brisk};
-use crate::support::{Home, PATIENCE, Warmd, wait_until};
+use crate::support::{Home, PATIENCE, Warmd, copy_program, wait_until};
 use crate::wall::Wall;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -463,7 +463,7 @@ fn a_state_file_that_may_grow_no_further_is_as_a_full_disk() {
 fn too_few_threads_are_told_at_the_start() {
     let home = Home::at_trace("");
     let warmd = home.path("warmd");
-    fs::copy(env!("CARGO_BIN_EXE_warmd"), &warmd).unwrap();
+    copy_program(env!("CARGO_BIN_EXE_warmd"), &warmd);
     fs::set_permissions(home.path(""), fs::Permissions::from_mode(0o755)).unwrap();
     let mut command = home.program("timeout");
     command.args(["--kill-after=5", "30"]);

@@ -1,7 +1,7 @@
 //! The Unix socket: who may open it, and what a request may cost.
 
 use super::listener::{asked, rest, through, to_socket};
-use crate::support::{Home, PATIENCE, Warmd, text, wait_until};
+use crate::support::{Home, PATIENCE, Warmd, copy_program, text, wait_until};
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpListener;
@@ -202,7 +202,7 @@ fn group() -> (String, u32) {
 /// become one, its owner, whose bits are taken away. `unshare` takes the capabilities away.
 fn stranger(home: &Home, group: u32) -> Command {
     let (socket, warmctl) = (home.path("warmd.sock"), home.path("warmctl"));
-    fs::copy(env!("CARGO_BIN_EXE_warmctl"), &warmctl).unwrap();
+    copy_program(env!("CARGO_BIN_EXE_warmctl"), &warmctl);
     let mut command;
     if fs::metadata("/proc/self").unwrap().uid() == 0 {
         fs::set_permissions(home.path(""), fs::Permissions::from_mode(0o755)).unwrap();
