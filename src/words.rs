@@ -15,7 +15,8 @@ pub(crate) type Clocks<'a> = &'a dyn Fn(DateTime<Utc>) -> DateTime<FixedOffset>;
 pub(crate) fn measured(seconds: f64) -> String {
     match seconds {
         s if !s.is_finite() => "?".to_owned(),
-        s if s < 0.000_95 => format!("{:.0} µs", s.max(0.0) * 1e6),
+        s if s <= 0.0 => "0 s".to_owned(),
+        s if s < 0.000_95 => format!("{:.0} µs", s * 1e6),
         s if s < 0.0095 => format!("{:.1} ms", s * 1e3),
         s if s < 0.0995 => format!("{:.0} ms", s * 1e3),
         s if s < 9.995 => format!("{s:.2} s"),
@@ -138,7 +139,7 @@ mod tests {
         assert_eq!(
             said,
             [
-                "0 µs", "200 µs", "4.2 ms", "42 ms", "0.10 s", "0.42 s", "9.99 s", "10.0 s", "14.2 s",
+                "0 s", "200 µs", "4.2 ms", "42 ms", "0.10 s", "0.42 s", "9.99 s", "10.0 s", "14.2 s",
                 "1m 40s", "2m 10s", "?"
             ]
         );

@@ -50,7 +50,8 @@ pub(super) fn draw(lines: &[Line<'_>]) -> Option<Markup> {
             }
             @for (share, said) in SHARES.iter().filter(|(share, _)| (1.0 - share) * rarest as f64 >= 0.999) {
                 line.grid x1=(place(along(*share))) x2=(place(along(*share))) y1=(TOP) y2=(BOTTOM) {}
-                text.foot x=(place(along(*share))) y=(BOTTOM + 16.0) { (said) }
+                // A label has half its width to either side.
+                text.foot x=(place(along(*share).min(RIGHT - 12.0))) y=(BOTTOM + 16.0) { (said) }
             }
             @for line in &lines {
                 path.line.(line.kind) d=(path(line.curve, along, &up)) {}

@@ -4,7 +4,7 @@ use super::answers;
 use super::curve::{self, Line};
 use super::figure::{count, figure, maybe, measured, span};
 use super::frame::{self, Frame};
-use super::overview::pill;
+use super::overview::{self, pill};
 use super::strip::{self, Strip};
 use super::view::View;
 use super::waits::Waits;
@@ -82,7 +82,7 @@ fn head(status: &ModelStatus, at: DateTime<Utc>, local: Clocks<'_>, zone: &str) 
         div.about {
             h1 { (status.name) }
             p { (pill(status.state)) " for " (words::span(words::between(status.state_since, at)))
-                @if let Some(next) = words::model::next(status, at, local) { ", next " (next) } }
+                " " (overview::next(status, at, local, Some(zone))) }
             @if let Some(reason) = &status.reason { p.reason { (words::tame(reason)) } }
             p.quiet { (status.kind) " " span.reference { (status.reference) } }
             p.quiet { "Window: " (words::model::window(&status.window, at, local)) " (" (zone) ")." }
@@ -98,7 +98,7 @@ fn headline(seen: &OneModel<'_>, local: Clocks<'_>) -> Markup {
     let since = words::clock(local(snapshot.since), local(snapshot.at));
     let length = words::span(words::between(snapshot.since, snapshot.at));
     let sums = sums(seen.intervals);
-    let open = seen.model.hours.pieces(seen.intervals.since, snapshot.at);
+    let open = open(seen);
     let about = format!("active hours: {}", words::model::hours(&strip::whole(&sums)));
     let strip = Strip {
         since: seen.intervals.since,
@@ -112,7 +112,7 @@ fn headline(seen: &OneModel<'_>, local: Clocks<'_>) -> Markup {
         section.headline aria-labelledby="headline" {
             h2 #headline {
                 @match words::share(hours.warm, hours.open) {
-                    None => { "No active hours since " (since) }
+                    None => { "Nothing on record since " (since) }
                     Some(share) => {
                         strong.share { (figure("hours.warm", hours.warm, &share)) } " of its active hours were warm"
                     }
@@ -140,6 +140,14 @@ fn spent(hours: &HoursSpent, since: &str, length: &str) -> Markup {
             }
         }
     }
+}
+
+/// The active hours of the span, as the file has them now; a disabled model has none.
+fn open(seen: &OneModel<'_>) -> Vec<(DateTime<Utc>, DateTime<Utc>)> {
+    if !seen.model.enabled {
+        return Vec::new();
+    }
+    seen.model.hours.pieces(seen.intervals.since, seen.snapshot.at)
 }
 
 /// The intervals without their distributions.
@@ -175,7 +183,7 @@ fn latency(sum: &Summary) -> Option<Markup> {
 
 fn waits(seen: &OneModel<'_>, local: Clocks<'_>) -> Option<Markup> {
     let (since, at) = (seen.intervals.since, seen.snapshot.at);
-    let open = seen.model.hours.pieces(since, at);
+    let open = open(seen);
     let (intervals, events) = (&seen.intervals.intervals, &seen.history.events);
     Waits { since, at, intervals, events, open: &open, local }.draw()
 }

@@ -7,7 +7,7 @@ use super::view::{AT_ONCE, View};
 use crate::config::{Config, Model};
 use crate::status::{HoursSpent, ModelStatus, Snapshot, State};
 use crate::store::Hourly;
-use crate::words;
+use crate::words::{self, Clocks};
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 use std::collections::HashMap;
@@ -79,7 +79,7 @@ fn headline(snapshot: &Snapshot) -> Markup {
     html! {
         section.headline aria-labelledby="headline" {
             @match words::share(all.warm, all.open) {
-                None => h1 #headline { "No active hours since " (since) },
+                None => h1 #headline { "Nothing on record since " (since) },
                 Some(share) => {
                     h1 #headline { strong.share { (share) } " of the active hours were warm" }
                     p.met.some[all.cold_heartbeats > 0] {
@@ -188,7 +188,8 @@ fn row(seen: &Overview<'_>, model: &ModelStatus, configured: &HashMap<&str, &Mod
     let local =
         |t: DateTime<Utc>| configured.map_or_else(|| t.fixed_offset(), |one| one.hours.zone().local(t));
     let hours = configured.and_then(|one| seen.hourly.models.get(&one.name)).map_or(&[][..], Vec::as_slice);
-    let open = configured.map(|one| one.hours.pieces(seen.hourly.since, at)).unwrap_or_default();
+    let enabled = configured.filter(|one| one.enabled);
+    let open = enabled.map(|one| one.hours.pieces(seen.hourly.since, at)).unwrap_or_default();
     let about = format!("{}, last 24 hours: {}", model.name, words::model::hours(&strip::whole(hours)));
     let strip = Strip { since: seen.hourly.since, at, hours, open: &open, local: &local, about: &about };
     let (warm, cold, hours) = (model.latency.warm, model.latency.cold, &model.hours);
@@ -201,9 +202,7 @@ fn row(seen: &Overview<'_>, model: &ModelStatus, configured: &HashMap<&str, &Mod
             }
             td.how role="cell" data-label="State" {
                 (pill(model.state))
-                @if let Some(next) = words::model::next(model, at, &local) {
-                    " " span.next { (next) }
-                }
+                " " (next(model, at, &local, configured.map(|one| one.hours.zone().name())))
                 @if let Some(reason) = &model.reason { span.reason title=(words::tame(reason)) { (words::tame(reason)) } }
             }
             td.day role="cell" data-label="Last 24 hours" { (strip.draw()) }
@@ -217,7 +216,7 @@ fn row(seen: &Overview<'_>, model: &ModelStatus, configured: &HashMap<&str, &Mod
                     span.met.some[hours.cold_heartbeats > 0] {
                         (figure("hours.cold_heartbeats", hours.cold_heartbeats, &times(hours.cold_heartbeats)))
                     }
-                    @if hours.cold > 0.0 { small.sub { (measured("hours.cold", Some(hours.cold))) } }
+                    @if hours.cold > 0.0 { small.sub { (measured("hours.cold", Some(hours.cold))) " cold" } }
                 } @else { (maybe(None)) }
             }
             td.number role="cell" data-label="Warm p50 / p99" {
@@ -230,6 +229,21 @@ fn row(seen: &Overview<'_>, model: &ModelStatus, configured: &HashMap<&str, &Mod
             }
             td.number role="cell" data-label="Boots" {
                 (maybe(model.boot.map(|boot| count("boot.count", boot.count))))
+            }
+        }
+    }
+}
+
+/// What it does next; where that is told by the clocks of a zone, by which.
+pub(super) fn next(model: &ModelStatus, at: DateTime<Utc>, local: Clocks<'_>, zone: Option<&str>) -> Markup {
+    let by_clock = matches!(model.state, State::Idle | State::Paused) && !model.window.open;
+    let by_clock = by_clock || model.paused_until.is_some();
+    html! {
+        @if let Some(next) = words::model::next(model, at, local) {
+            span.next {
+                @if !matches!(model.state, State::Idle | State::Paused) { "next " }
+                (next)
+                @if let Some(zone) = zone.filter(|_| by_clock) { " " small { (zone) } }
             }
         }
     }

@@ -4,7 +4,7 @@ use super::axis::{Span, place};
 use crate::status::HoursSpent;
 use crate::store::HourSum;
 use crate::words::{self, Clocks};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use maud::{Markup, html};
 
 /// The paper; it is stretched to the room that there is.
@@ -19,6 +19,8 @@ const MARK: f64 = 5.0;
 const HOURS: f64 = 44.0;
 /// What is there at all can be seen.
 const LEAST: f64 = 1.5;
+/// A last column that is shorter is left out.
+const SHORTEST: TimeDelta = TimeDelta::minutes(1);
 /// Columns whose shares differ by less than this are drawn as one.
 const ALIKE: f64 = 0.002;
 
@@ -46,12 +48,14 @@ struct Run {
     unknown: f64,
     cold_heartbeats: u64,
     boots: u64,
+    /// Whether it lies within the active hours as they are now.
+    open: bool,
 }
 
 impl Strip<'_> {
     pub(super) fn draw(&self) -> Markup {
         let axis = Span { since: self.since, until: self.at, from: 0.0, to: WIDTH };
-        let runs = runs(self.hours, self.since, self.at);
+        let runs = runs(self);
         html! {
             svg.strip viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none" role="img" tabindex="0"
                 aria-label=(self.about) {
@@ -76,7 +80,7 @@ impl Strip<'_> {
         html! {
             g.run {
                 title { (self.told(run)) }
-                rect.hit x=(x) y="0" width=(x_width(from, to)) height=(HEIGHT) {}
+                rect.hit.silent[run.open && run.is_empty()] x=(x) y="0" width=(x_width(from, to)) height=(HEIGHT) {}
                 @if warm > 0.0 { rect.warm x=(x) y=(place(FLOOR - warm)) width=(width) height=(place(warm)) {} }
                 @if unknown > 0.0 {
                     rect.unknown x=(x) y=(place(FLOOR - warm - unknown)) width=(width) height=(place(unknown)) {}
@@ -89,18 +93,31 @@ impl Strip<'_> {
         }
     }
 
+    /// `Fri 14:00–15:00`, `Fri 22:00–Sat 06:00`; with the date where it is longer ago than a week.
+    fn clocks(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> String {
+        let (begins, ends) = ((self.local)(from), (self.local)(to));
+        let day = if self.at - from < TimeDelta::days(6) { "%a" } else { "%a %-d %b" };
+        let midnight =
+            ends.time() == NaiveTime::MIN && Some(ends.date_naive()) == begins.date_naive().succ_opt();
+        let end = match ends.date_naive() == begins.date_naive() {
+            true => ends.format("%H:%M").to_string(),
+            false if midnight => "24:00".to_owned(),
+            false => ends.format(&format!("{day} %H:%M")).to_string(),
+        };
+        format!("{}–{end}", begins.format(&format!("{day} %H:%M")))
+    }
+
     /// `Fri 14:00–15:00: 58m 20s warm, 1m 40s cold; met cold 2 times; 1 boot`.
     fn told(&self, run: &Run) -> String {
-        let (from, to) = ((self.local)(run.from), (self.local)(run.to));
         let spent = [(run.warm, "warm"), (run.cold, "cold"), (run.unknown, "unknown")];
         let spent: Vec<String> = spent
             .into_iter()
             .filter(|(seconds, _)| *seconds > 0.0)
             .map(|(seconds, how)| format!("{} {how}", words::measured(seconds)))
             .collect();
-        let mut told = format!("{}–{}: ", from.format("%a %H:%M"), to.format("%H:%M"));
-        let silent = self.open.iter().any(|(opens, closes)| *opens < run.to && *closes > run.from);
-        told.push_str(&match silent {
+        let mut told = self.clocks(run.from, run.to);
+        told.push_str(": ");
+        told.push_str(&match run.open {
             _ if !spent.is_empty() => spent.join(", "),
             true => "nothing on record".to_owned(),
             false => "outside active hours".to_owned(),
@@ -122,8 +139,7 @@ fn x_width(from: f64, to: f64) -> String {
 }
 
 /// The hours within the span, what is empty between them included, those that are alike together.
-fn runs(hours: &[HourSum], since: DateTime<Utc>, at: DateTime<Utc>) -> Vec<Run> {
-    let empty = |from, to| Run { from, to, warm: 0.0, cold: 0.0, unknown: 0.0, cold_heartbeats: 0, boots: 0 };
+fn runs(strip: &Strip<'_>) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     let mut add = |run: Run| match runs.last_mut() {
         Some(last) if alike(last, &run) => {
@@ -133,15 +149,13 @@ fn runs(hours: &[HourSum], since: DateTime<Utc>, at: DateTime<Utc>) -> Vec<Run> 
         }
         Some(_) | None => runs.push(run),
     };
-    let mut reached = since;
-    for hour in hours {
-        let (from, to) = (hour.start.max(reached), hour.end.min(at));
+    let mut reached = strip.since;
+    for hour in strip.hours {
+        let (from, to) = (hour.start.max(reached), hour.end.min(strip.at));
         if from >= to {
             continue;
         }
-        if from > reached {
-            add(empty(reached, from));
-        }
+        empty(strip.open, reached, from).for_each(&mut add);
         reached = to;
         add(Run {
             warm: hour.spent.warm.as_secs_f64(),
@@ -149,24 +163,62 @@ fn runs(hours: &[HourSum], since: DateTime<Utc>, at: DateTime<Utc>) -> Vec<Run> 
             unknown: hour.spent.unknown.as_secs_f64(),
             cold_heartbeats: hour.cold_in_hours,
             boots: hour.boots,
-            ..empty(from, to)
+            ..Run::empty(from, to, true)
         });
     }
-    if reached < at {
-        add(empty(reached, at));
+    empty(strip.open, reached, strip.at).for_each(&mut add);
+    // What has only just begun is too narrow to point at.
+    if runs.len() > 1 && runs.last().is_some_and(|last| last.is_quiet() && last.to - last.from < SHORTEST) {
+        runs.pop();
     }
     runs
 }
 
+/// A stretch of which nothing is on record, cut where active hours begin and end.
+fn empty(
+    open: &[(DateTime<Utc>, DateTime<Utc>)],
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> impl Iterator<Item = Run> {
+    let within = open.iter().map(|(opens, closes)| ((*opens).max(from), (*closes).min(to)));
+    let mut runs = Vec::new();
+    let mut reached = from;
+    for (opens, closes) in within.filter(|(opens, closes)| opens < closes) {
+        runs.extend([Run::empty(reached, opens, false), Run::empty(opens, closes, true)]);
+        reached = closes;
+    }
+    runs.push(Run::empty(reached, to, false));
+    runs.into_iter().filter(|run| run.from < run.to)
+}
+
+impl Run {
+    fn empty(from: DateTime<Utc>, to: DateTime<Utc>, open: bool) -> Self {
+        Self { from, to, warm: 0.0, cold: 0.0, unknown: 0.0, cold_heartbeats: 0, boots: 0, open }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.warm + self.cold + self.unknown <= 0.0
+    }
+
+    /// Nothing happened in it that has to be told alone.
+    fn is_quiet(&self) -> bool {
+        self.cold_heartbeats == 0 && self.boots == 0 && self.cold <= 0.0
+    }
+}
+
 /// Whether two neighbours look the same, and nothing happened in either that has to be told alone.
 fn alike(one: &Run, other: &Run) -> bool {
-    let quiet = |run: &Run| run.cold_heartbeats == 0 && run.boots == 0 && run.cold <= 0.0;
     let share = |part: f64, run: &Run| part / words::between(run.from, run.to).max(1.0);
-    let near = |a: f64, b: f64| (a - b).abs() < ALIKE;
-    quiet(one)
-        && quiet(other)
-        && near(share(one.warm, one), share(other.warm, other))
-        && near(share(one.unknown, one), share(other.unknown, other))
+    let near = |part: fn(&Run) -> f64| {
+        let (a, b) = (share(part(one), one), share(part(other), other));
+        (a - b).abs() < ALIKE && (a > 0.0) == (b > 0.0)
+    };
+    let empty = one.is_empty() && other.is_empty();
+    one.is_quiet()
+        && other.is_quiet()
+        && near(|run| run.warm)
+        && near(|run| run.unknown)
+        && (!empty || one.open == other.open)
 }
 
 /// All of them together.
@@ -190,6 +242,8 @@ pub(super) fn legend() -> Markup {
             li { span.key.cold {} "cold: a user could have met it" }
             li { span.key.unknown {} "unknown: no answer vouches for it" }
             li { span.key.idle {} "outside active hours" }
+            li { span.key.silent {} "nothing on record" }
+            li { span.key.open {} "active hours, as the file has them now" }
         }
     }
 }
@@ -224,7 +278,7 @@ mod tests {
         let local = |t: DateTime<Utc>| t.fixed_offset();
         let open = [(at("2026-11-20T08:00:00Z"), now)];
         let strip = Strip { since, at: now, hours: &hours, open: &open, local: &local, about: "" };
-        let told: Vec<String> = runs(&hours, since, now).iter().map(|run| strip.told(run)).collect();
+        let told: Vec<String> = runs(&strip).iter().map(|run| strip.told(run)).collect();
         assert_eq!(
             told,
             [
@@ -234,6 +288,20 @@ mod tests {
                 "Fri 11:00–12:00: 1h warm",
                 "Fri 12:00–14:00: nothing on record",
                 "Fri 14:00–14:30: 15m warm, 15m unknown",
+            ]
+        );
+        // A closed night and a little of the morning are two; and what has just begun is not told.
+        let open = [(at("2026-11-21T07:00:00Z"), at("2026-11-21T08:00:00Z"))];
+        let hours = [hour("2026-11-21T08:00:00Z", 0, 0, 2, 0), hour("2026-11-21T09:00:00Z", 20, 0, 0, 0)];
+        let (since, now) = (at("2026-11-13T20:00:00Z"), at("2026-11-21T09:00:20Z"));
+        let strip = Strip { since, at: now, hours: &hours, open: &open, local: &local, about: "" };
+        let told: Vec<String> = runs(&strip).iter().map(|run| strip.told(run)).collect();
+        assert_eq!(
+            told,
+            [
+                "Fri 13 Nov 20:00–Sat 21 Nov 07:00: outside active hours",
+                "Sat 07:00–08:00: nothing on record",
+                "Sat 08:00–09:00: 2.00 s unknown",
             ]
         );
     }

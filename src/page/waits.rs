@@ -44,7 +44,9 @@ impl Waits<'_> {
             .iter()
             .filter_map(|interval| Some((interval, interval.sum.warm.percentiles()?)))
             .collect();
-        let marks: Vec<Mark> = self.events.iter().filter_map(|event| self.mark(event)).collect();
+        let mut marks: Vec<Mark> = self.events.iter().filter_map(|event| self.mark(event)).collect();
+        // A boot and the answer that waited for it lie close together: the answer on top.
+        marks.sort_by_key(|mark| mark.kind == "cold");
         let times = warm.iter().flat_map(|(_, warm)| [warm.p50, warm.p99]);
         let up = Log::of(times.chain(marks.iter().filter_map(|mark| mark.seconds)), BOTTOM, TOP)?;
         let along = Span { since: self.since, until: self.at, from: LEFT, to: RIGHT };
@@ -57,6 +59,7 @@ impl Waits<'_> {
         );
         Some(html! {
             svg.plot viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" tabindex="0" aria-label=(about) {
+                rect.shut x=(LEFT) y=(TOP) width=(RIGHT - LEFT) height=(BOTTOM - TOP) {}
                 @for (opens, closes) in self.open {
                     @let (from, to) = (along.at(*opens), along.at(*closes));
                     rect.opening x=(place(from)) y=(TOP) width=(place(to - from)) height=(BOTTOM - TOP) {}

@@ -2,12 +2,12 @@
 
 use super::axis::place;
 use crate::hours::ActiveHours;
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, Timelike, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Utc};
 use maud::{Markup, html};
 
 /// The paper.
 const WIDTH: f64 = 440.0;
-const LEFT: f64 = 76.0;
+const LEFT: f64 = 84.0;
 const RIGHT: f64 = 422.0;
 const LINE: f64 = 24.0;
 const DAYS: u64 = 7;
@@ -89,27 +89,32 @@ fn day(hours: &ActiveHours, date: NaiveDate) -> Option<Day> {
         (share(from).min(share(to)), share(to).max(share(from)), told)
     });
     let open = open.collect();
-    Some(Day { date, open, change: change(hours, begin, end) })
+    Some(Day { date, open, change: change(hours, date, begin, end) })
 }
 
-/// The change of the clocks within a day, if there is one: two of one day are not to be had.
-fn change(hours: &ActiveHours, begin: DateTime<Utc>, end: DateTime<Utc>) -> Option<Change> {
+/// The change of the clocks within a day, if there is one: two of one day are not to be had. One at midnight
+/// belongs to the day that it cuts: where clocks go forward that begins later, where they go back it lasts longer.
+fn change(hours: &ActiveHours, date: NaiveDate, begin: DateTime<Utc>, end: DateTime<Utc>) -> Option<Change> {
     let zone = hours.zone();
-    let (before, after) = (zone.offset_at(begin), zone.offset_at(end));
+    let (mut old, mut new) = (begin.timestamp() - 1, end.timestamp() - 1);
+    let offset_at = |t: i64| Some(zone.offset_at(DateTime::from_timestamp(t, 0)?));
+    let (before, after) = (offset_at(old)?, offset_at(new)?);
     if before == after {
         return None;
     }
-    let (mut old, mut new) = (begin.timestamp(), end.timestamp());
     while new - old > 1 {
         let middle = old + (new - old) / 2;
-        let at = DateTime::from_timestamp(middle, 0)?;
-        if zone.offset_at(at) == before { old = middle } else { new = middle }
+        if offset_at(middle)? == before { old = middle } else { new = middle }
     }
     let at = DateTime::from_timestamp(new, 0)?;
-    let (from, to) = (at.with_timezone(&before), at.with_timezone(&after));
-    let way = if to.naive_local() > from.naive_local() { "forward" } else { "back" };
-    let told = format!("clocks go {way} from {} to {}", from.format("%H:%M"), to.format("%H:%M"));
-    Some(Change { at: share_of(from.time()), told })
+    let (from, to) = (at.with_timezone(&before).naive_local(), at.with_timezone(&after).naive_local());
+    let way = if to > from { "forward" } else { "back" };
+    let clock = |t: NaiveDateTime| {
+        if t.date() > date { "24:00".to_owned() } else { t.format("%H:%M").to_string() }
+    };
+    let told = format!("clocks go {way} from {} to {}", clock(from), clock(to));
+    let share = (from - date.and_time(NaiveTime::MIN)).as_seconds_f64() / DAY;
+    Some(Change { at: share.clamp(0.0, 1.0), told })
 }
 
 fn share_of(time: NaiveTime) -> f64 {
@@ -150,11 +155,18 @@ mod tests {
         assert!(drawn.contains("Sunday, 25 October: clocks go back from 03:00 to 02:00."), "{drawn}");
         // From a twenty-fourth to four: an eighth of the paper, whatever the clocks do meanwhile.
         assert!(
-            drawn.contains(r#"<rect class="opens" x="90.4" y="30" width="43.2" height="14">"#),
+            drawn.contains(r#"<rect class="opens" x="98.1" y="30" width="42.2" height="14">"#),
             "{drawn}"
         );
         let drawn = week("Europe/Berlin", &["always"], "2026-03-28T12:00:00Z");
         assert!(drawn.contains("Sunday 00:00–24:00 (clocks go forward from 02:00 to 03:00)"), "{drawn}");
+        // At midnight: forward, so that Sunday begins at 01:00; back, so that Saturday's last hour is had twice.
+        let drawn = week("Atlantic/Azores", &["always"], "2027-03-25T12:00:00Z");
+        assert!(drawn.contains("Sunday, 28 March: clocks go forward from 00:00 to 01:00."), "{drawn}");
+        assert_eq!(drawn.matches("clocks go").count(), 3, "{drawn}");
+        let drawn = week("America/Santiago", &["always"], "2027-04-01T12:00:00Z");
+        assert!(drawn.contains("Saturday, 3 April: clocks go back from 24:00 to 23:00."), "{drawn}");
+        assert_eq!(drawn.matches("clocks go").count(), 3, "{drawn}");
         let drawn = week("UTC", &["22:00-06:00"], "2026-03-28T12:00:00Z");
         assert!(drawn.contains("Saturday 00:00–06:00, 22:00–24:00; Sunday"), "{drawn}");
         assert!(!drawn.contains("clocks"), "{drawn}");

@@ -194,6 +194,11 @@ fn is_sound(browser: &Browser) {
         for (const picture of document.querySelectorAll("svg:not([aria-hidden])")) {
             if (!picture.getAttribute("aria-label")) wrong.push("a picture without words");
         }
+        // Labels of pictures lie within them.
+        for (const label of document.querySelectorAll("svg text")) {
+            const [own, paper] = [label, label.ownerSVGElement].map((element) => element.getBoundingClientRect());
+            if (own.left < paper.left - 1 || own.right > paper.right + 1) wrong.push(`"${label.textContent}" is cut off`);
+        }
         for (const input of document.querySelectorAll("input[type=search]")) {
             if (!input.labels.length) wrong.push("a field without a label");
         }
@@ -203,6 +208,10 @@ fn is_sound(browser: &Browser) {
         const light = ([r, g, b]) => [r, g, b].map((c) => c / 255)
             .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
             .reduce((sum, c, n) => sum + c * [0.2126, 0.7152, 0.0722][n], 0);
+        // Every state that there may be is judged, not only those that there are.
+        const states = ["disabled", "paused", "idle", "blocked", "failing", "booting", "warm", "cold", "unknown"];
+        const pills = document.querySelector("table.models tbody td.how");
+        if (pills) pills.innerHTML += states.map((state) => `<span class="pill ${state}">${state}</span>`).join(" ");
         const parts = (color) => color.match(/[\d.]+/g).map(Number);
         const ground = (element) => {
             for (let at = element; at; at = at.parentElement) {
@@ -217,6 +226,9 @@ fn is_sound(browser: &Browser) {
             const [a, b] = [parts(getComputedStyle(element).color), ground(element)].map(light);
             const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
             if (contrast < 4.5) wrong.push(`${element.className || element.localName}: ${contrast.toFixed(2)}`);
+            for (let at = element; at; at = at.parentElement) {
+                if (getComputedStyle(at).opacity !== "1") wrong.push(`${at.className}: seen through`);
+            }
         }
         return [...new Set(wrong)];
         "#,
@@ -318,13 +330,13 @@ fn a_thousand_models_are_shown_in_bounded_time_and_memory() {
 #[test]
 fn it_is_sound_on_any_screen() {
     let shown = Shown::team();
-    shown.settle();
+    shown.home.model_when("upscaler", "failing", |model| model["state"] == "failing");
     let browser = Browser::start();
     for scheme in ["light", "dark"] {
         for width in [320, 390, 800, 1280, 2000] {
             browser.look(width, scheme);
             for path in
-                ["", "?since=30d", "models/llama-3-70b", "models/upscaler", "models/nobody", "?state=cold"]
+                ["", "?since=30d", "models/llama-3-70b", "models/upscaler", "models/nobody", "?state=failing"]
             {
                 browser.open(&format!("{}{path}", shown.url));
                 is_sound(&browser);
