@@ -42,20 +42,15 @@ pub fn overview(seen: &Overview<'_>) -> String {
             (frame::spans("./", view))
         }
         (frame::notices(snapshot))
-        @if snapshot.models.is_empty() {
-            h1 { "No models yet" }
-            p { "Add one to " code { (snapshot.daemon.config) } ": it is read again as soon as it changes." }
+        (headline(snapshot))
+        (states(snapshot, view))
+        @if shown.is_empty() {
+            p.notice { "No model is like that. " a href="./" { "Show all of them" } }
         } @else {
-            (headline(snapshot))
-            (states(snapshot, view))
-            @if shown.is_empty() {
-                p.notice { "No model is like that. " a href="./" { "Show all of them" } }
-            } @else {
-                (models(seen, shown))
-                (strip::legend())
-            }
-            @if pages > 1 { (turn(view, page, pages, taken.len())) }
+            (models(seen, shown))
+            (strip::legend())
         }
+        @if pages > 1 { (turn(view, page, pages, taken.len())) }
     };
     let warm = snapshot.models.iter().filter(|model| model.state == State::Warm).count();
     let title = format!("{warm} of {} warm · warmd", snapshot.models.len());
