@@ -51,7 +51,7 @@ pub struct Event {
     pub repeat: u32,
     /// What a recovery ends.
     pub recovered_from: Option<Condition>,
-    /// The heartbeat that it came of.
+    /// The heartbeat that it came of; of a recovery, the one that ended it.
     pub heartbeat: Option<LastHeartbeat>,
     /// The machine that warmd runs on.
     pub host: String,
@@ -211,7 +211,9 @@ fn sentence(incident: &Incident, event: Kind, repeat: u32, now: DateTime<Utc>) -
                     format!(", {count} cold heartbeats since {} UTC", incident.since.format("%H:%M"))
                 }
             };
-            format!("{model} is {still}cold within its active hours{reason}{row}")
+            // Not that it is cold: what found it so has just booted it.
+            let was = if repeat > 0 { "is still" } else { "was" };
+            format!("{model} {was} found cold within its active hours{reason}{row}")
         }
         Kind::Failing => format!("{model} is {still}failing{reason}"),
         Kind::Blocked => format!("{model} is {still}blocked{reason}"),

@@ -12,6 +12,9 @@ use std::time::Duration;
 /// was there to look: no more than this of it counts.
 const LONGEST_STEP: Duration = Duration::from_secs(5);
 
+/// One cold heartbeat lasts until the next, however long that is: a duration takes so many in a row.
+const LASTING_ROW: u32 = 2;
+
 /// A condition that has come, and not yet gone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Incident {
@@ -25,7 +28,7 @@ pub struct Incident {
     pub count: u32,
     /// Why, in a sentence.
     pub reason: Option<String>,
-    /// The last heartbeat that it came of.
+    /// The last heartbeat that it came of; once it is over, the one that ended it.
     pub heartbeat: Option<Heartbeat>,
     /// How long it has been seen to last: while the model was kept warm, and somebody looked.
     pub lasted: Duration,
@@ -44,6 +47,9 @@ pub struct Told {
     pub times: u32,
     /// How long it had lasted when it was told last.
     pub at: Duration,
+    /// How many heartbeats in a row there had been.
+    #[serde(default)]
+    pub count: u32,
 }
 
 impl Incident {
@@ -84,16 +90,23 @@ impl Incident {
             // Nobody counts how often a file was read.
             (None, After::Count(_)) if self.condition == Condition::ConfigError => true,
             (None, After::Count(count)) => self.count >= count,
-            (None, After::Lasting(long)) => self.lasted >= long,
-            (Some(told), _) => alert.repeat.is_some_and(|repeat| self.lasted >= told.at + repeat),
+            (None, After::Lasting(long)) => {
+                let is_row = self.condition != Condition::Cold || self.count >= LASTING_ROW;
+                is_row && self.lasted >= long
+            }
+            (Some(told), _) => {
+                // "Still found cold" takes a heartbeat that found it so.
+                let is_seen = self.condition != Condition::Cold || self.count > told.count;
+                is_seen && alert.repeat.is_some_and(|repeat| self.lasted >= told.at + repeat)
+            }
         }
     }
 
     /// Notes that it is told now; how often it was before.
     pub fn tell(&mut self, alert: &AlertName) -> u32 {
-        let told = self.told.entry(alert.clone()).or_insert(Told { times: 0, at: Duration::ZERO });
-        let before = told.times;
-        *told = Told { times: before.saturating_add(1), at: self.lasted };
+        let before = self.told.get(alert).map_or(0, |told| told.times);
+        let told = Told { times: before.saturating_add(1), at: self.lasted, count: self.count };
+        self.told.insert(alert.clone(), told);
         before
     }
 }

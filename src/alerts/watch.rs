@@ -110,11 +110,11 @@ impl Watch {
         let at = heartbeat.done_at;
         let key = |condition| (condition, Some(model.clone()));
         if outcome.answered() {
-            self.end(&key(Condition::Failing));
-            self.end(&key(Condition::Blocked));
+            self.end(&key(Condition::Failing), Some(heartbeat));
+            self.end(&key(Condition::Blocked), Some(heartbeat));
         }
         match outcome {
-            Outcome::Warm | Outcome::Busy => self.end(&key(Condition::Cold)),
+            Outcome::Warm | Outcome::Busy => self.end(&key(Condition::Cold), Some(heartbeat)),
             // The lead-in's boot is what the lead-in is for.
             Outcome::Cold if in_hours => {
                 let cold = self.open(key(Condition::Cold), at, at);
@@ -171,8 +171,11 @@ impl Watch {
         // Outside of what is kept warm nothing is known, so that nothing is told again.
         let goes_on = !matches!(state, State::Idle | State::Paused);
         let mut events = Vec::new();
-        for condition in [Condition::Cold, Condition::Failing, Condition::Blocked] {
-            let key = (condition, Some(model.clone()));
+        let mut keys =
+            [Condition::Cold, Condition::Failing, Condition::Blocked].map(|one| (one, Some(model.clone())));
+        // An answer may end one and begin another: what has ended is told first.
+        keys.sort_by_key(|key| self.incidents.get(key).is_some_and(|one| !one.over));
+        for key in keys {
             events.extend(self.tell(&key, Some(standing.subject), goes_on, now));
         }
         events
@@ -189,7 +192,7 @@ impl Watch {
 
     /// The file as it is now runs.
     pub fn accepted(&mut self) {
-        self.end(&(Condition::ConfigError, None));
+        self.end(&(Condition::ConfigError, None), None);
     }
 
     /// Looks at the configuration at `now`; what is to be told of it.
@@ -226,7 +229,7 @@ impl Watch {
             }
         };
         let is_known =
-            |incident: &Incident| incident.count == count && incident.reason.as_deref() == standing.reason;
+            |one: &Incident| one.over || (one.count == count && one.reason.as_deref() == standing.reason);
         if known.is_some_and(is_known) {
             return;
         }
@@ -275,9 +278,11 @@ impl Watch {
         self.incidents.entry(key).or_insert_with(|| Incident::new(condition, model, since, now))
     }
 
-    fn end(&mut self, key: &Key) {
+    /// It is over by that heartbeat; none where it was the configuration's.
+    fn end(&mut self, key: &Key, by: Option<&Heartbeat>) {
         if let Some(incident) = self.incidents.get_mut(key) {
             incident.over = true;
+            incident.heartbeat = by.cloned();
             self.changed.insert(key.clone());
         }
     }

@@ -166,6 +166,77 @@ fn failing_is_counted_from_its_first_failure_and_ends_with_an_answer() {
 }
 
 #[test]
+fn an_answer_that_ends_one_and_begins_another_is_told_as_both_in_that_order() {
+    let mut scene = Scene::of([alert("ops")]);
+    (0..3).for_each(|_| scene.beat(Outcome::Failed, true));
+    assert_eq!(scene.kinds(), [Kind::Failing]);
+    scene.beat(Outcome::Cold, true);
+    let told = scene.told.clone();
+    assert_eq!(scene.kinds(), [Kind::Recovered, Kind::Cold]);
+    assert_eq!(told[0].recovered_from, Some(Condition::Failing));
+    assert_eq!(
+        told.iter().map(|event| event.heartbeat.as_ref().unwrap().outcome).collect::<Vec<_>>(),
+        [Outcome::Cold; 2]
+    );
+    // The next tells the one end that is left.
+    scene.beat(Outcome::Warm, true);
+    let over = scene.told.clone();
+    assert_eq!(scene.kinds(), [Kind::Recovered]);
+    assert_eq!(over[0].recovered_from, Some(Condition::Cold));
+}
+
+#[test]
+fn a_recovery_has_the_heartbeat_that_ended_it() {
+    let mut scene = Scene::of([alert("ops")]);
+    for (bad, condition, ends) in [
+        (vec![Outcome::Cold], Condition::Cold, Outcome::Busy),
+        (vec![Outcome::Failed; 3], Condition::Failing, Outcome::Warm),
+        (vec![Outcome::Rejected], Condition::Blocked, Outcome::Warm),
+    ] {
+        bad.iter().for_each(|outcome| scene.beat(*outcome, true));
+        scene.pass(7);
+        scene.told.clear();
+        scene.beat(ends, true);
+        let over = scene.told.remove(0);
+        assert_eq!(over.recovered_from, Some(condition));
+        let heartbeat = over.heartbeat.unwrap();
+        assert_eq!((heartbeat.outcome, heartbeat.sent_at), (ends, scene.now));
+        assert!(scene.told.is_empty());
+    }
+}
+
+#[test]
+fn one_cold_heartbeat_lasts_no_time_however_long_the_interval_is() {
+    let lasting = Alert { after: After::Lasting(Duration::from_mins(2)), ..alert("ops") };
+    let mut scene = Scene::of([lasting]);
+    scene.beat(Outcome::Cold, true);
+    scene.pass(1800);
+    assert!(scene.heard().is_empty(), "nobody has looked since");
+    scene.beat(Outcome::Failed, true);
+    scene.pass(1800);
+    assert!(scene.heard().is_empty(), "a failure says nothing of cold");
+    scene.beat(Outcome::Cold, true);
+    assert_eq!(scene.heard(), [("ops".to_owned(), Kind::Cold, 2)]);
+    scene.beat(Outcome::Warm, true);
+    assert_eq!(scene.kinds(), [Kind::Recovered]);
+    scene.beat(Outcome::Cold, true);
+    scene.pass(1800);
+    scene.beat(Outcome::Warm, true);
+    assert!(scene.heard().is_empty(), "each row begins anew");
+}
+
+#[test]
+fn cold_is_told_again_by_a_heartbeat_that_found_it_so_again() {
+    let mut scene = Scene::of([Alert { repeat: Some(Duration::from_mins(1)), ..alert("ops") }]);
+    scene.beat(Outcome::Cold, true);
+    assert_eq!(scene.kinds(), [Kind::Cold]);
+    scene.pass(1800);
+    assert!(scene.heard().is_empty(), "nothing new was seen");
+    scene.beat(Outcome::Cold, true);
+    assert_eq!(scene.heard(), [("ops".to_owned(), Kind::Cold, 2)]);
+}
+
+#[test]
 fn what_lasts_is_told_after_its_time_and_again_and_not_outside_the_hours() {
     let lasting = Alert {
         after: After::Lasting(Duration::from_secs(10)),
@@ -174,11 +245,17 @@ fn what_lasts_is_told_after_its_time_and_again_and_not_outside_the_hours() {
     };
     let mut scene = Scene::of([lasting]);
     scene.beat(Outcome::Cold, true);
-    scene.pass(9);
+    scene.pass(5);
+    scene.beat(Outcome::Cold, true);
+    scene.pass(4);
     assert!(scene.heard().is_empty());
     scene.pass(1);
+    let first = scene.told.clone();
     assert_eq!(scene.kinds(), [Kind::Cold]);
-    scene.pass(59);
+    assert!(first[0].text.contains("llama was found cold within its active hours"), "{}", first[0].text);
+    scene.pass(58);
+    scene.beat(Outcome::Cold, true);
+    scene.pass(1);
     assert!(scene.heard().is_empty());
     scene.state = State::Idle;
     scene.pass(3600);
@@ -187,7 +264,8 @@ fn what_lasts_is_told_after_its_time_and_again_and_not_outside_the_hours() {
     scene.pass(1);
     let again = scene.told.clone();
     assert_eq!((scene.kinds(), again[0].repeat), (vec![Kind::Cold], 1));
-    assert!(again[0].text.contains("still cold"), "{}", again[0].text);
+    let text = &again[0].text;
+    assert!(text.contains("llama is still found cold within its active hours"), "{text}");
     scene.beat(Outcome::Warm, true);
     assert_eq!(scene.kinds(), [Kind::Recovered]);
 }
@@ -196,7 +274,7 @@ fn what_lasts_is_told_after_its_time_and_again_and_not_outside_the_hours() {
 fn a_clock_that_jumps_makes_nothing_last() {
     let lasting = Alert { after: After::Lasting(Duration::from_mins(10)), ..alert("ops") };
     let mut scene = Scene::of([lasting]);
-    scene.beat(Outcome::Cold, true);
+    (0..2).for_each(|_| scene.beat(Outcome::Cold, true));
     for jump in [86_400, -2 * 86_400, 3600] {
         scene.now += TimeDelta::seconds(jump);
         scene.pass(60);

@@ -39,10 +39,14 @@ fn cold_within_active_hours_is_told_and_so_is_that_it_is_over() {
     assert_eq!((number(&cold, "version"), number(&cold, "count"), number(&cold, "repeat")), (1, 1, 0));
     assert_eq!((&cold["alert"], &cold["kind"]), (&"ops".into(), &"cog".into()));
     assert_eq!(cold["heartbeat"]["outcome"], "cold");
-    assert!(cold["text"].as_str().unwrap().contains("llama is cold within its active hours"), "{cold}");
+    assert!(
+        cold["text"].as_str().unwrap().contains("llama was found cold within its active hours"),
+        "{cold}"
+    );
     assert_eq!(told(&events[1]), ("recovered", "llama"));
     assert_eq!(events[1]["recovered_from"], "cold");
     assert_eq!(events[1]["since"], cold["since"]);
+    assert_eq!(events[1]["heartbeat"]["outcome"], "warm", "the one that ended it");
     // Once each: the next heartbeats are warm, and nobody needs to know.
     some_more(&home, "llama", 3);
     assert_eq!(receiver.names(), ["cold", "recovered"]);
@@ -128,6 +132,7 @@ fn a_refused_configuration_is_told_and_so_is_that_it_is_accepted() {
     home.write(&file);
     let events = receiver.wait_for(2);
     assert_eq!((told(&events[1]).0, &events[1]["recovered_from"]), ("recovered", &"config_error".into()));
+    assert!(events[1]["heartbeat"].is_null(), "{}", events[1]);
 }
 
 #[test]
