@@ -5,7 +5,7 @@
 use super::alert::Format;
 use super::env::Env;
 use super::field::Wrong;
-use super::value::{TokenError, TokenSource};
+use super::value::{TokenError, TokenSource, is_loopback};
 use std::fmt;
 use std::sync::Arc;
 use thiserror::Error;
@@ -58,15 +58,21 @@ impl Webhook {
         Ok(webhook)
     }
 
-    /// Reads the one that `source` names, with warnings where others could read it too.
+    /// Reads the one that `source` names, with warnings where others could read it too, there or on its way.
     pub fn read(
         source: &TokenSource,
         format: Format,
         env: &Env,
     ) -> Result<(Self, Vec<String>), WebhookError> {
-        let (text, warnings) = source.read_a("URL", env)?;
+        let (text, mut warnings) = source.read_a("URL", env)?;
         let webhook = Self::parse(text.text(), format)
             .map_err(|wrong| WebhookError::Unfit { place: source.to_string(), why: wrong.what })?;
+        if webhook.is_in_the_clear() {
+            warnings.push(format!(
+                "the URL in {source} begins with http://: it, and all that is posted there, travel in the \
+                 clear; use https:// where others share the network"
+            ));
+        }
         Ok((webhook, warnings))
     }
 
@@ -78,6 +84,11 @@ impl Webhook {
     /// What of it may be shown: `https://hooks.slack.com`.
     pub fn place(&self) -> String {
         self.0.origin().ascii_serialization()
+    }
+
+    /// Whether others who share the network could read it when it is posted to.
+    pub fn is_in_the_clear(&self) -> bool {
+        self.0.scheme() == "http" && !is_loopback(&self.0)
     }
 
     /// The topic that an address of ntfy's ends in: its path's only part.
@@ -125,6 +136,33 @@ mod tests {
             let wrong = Webhook::parse(text, Format::Json).unwrap_err();
             assert!(!wrong.what.contains("hush"), "{}", wrong.what);
         }
+    }
+
+    #[test]
+    fn http_beyond_this_machine_is_in_the_clear() {
+        for text in ["http://hooks.lan/x", "http://192.168.1.7:8080/x", "http://[fd00::1]/x"] {
+            assert!(of(text).is_in_the_clear(), "{text}");
+        }
+        for text in ["https://hooks.lan/x", "http://127.0.0.1:8080/x", "http://[::1]/x", "http://localhost/x"]
+        {
+            assert!(!of(text).is_in_the_clear(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_source_that_holds_one_in_the_clear_is_warned_of_without_it() {
+        let source = TokenSource { env: Some("HOOK".to_owned()), ..TokenSource::default() };
+        let told = |url| {
+            let env = Env::from([("HOOK", url)]);
+            Webhook::read(&source, Format::Json, &env).unwrap().1
+        };
+        let warned = told("http://hooks.lan/hushhush");
+        assert!(
+            warned.len() == 1 && warned[0].starts_with("the URL in $HOOK begins with http://"),
+            "{warned:?}"
+        );
+        assert!(warned[0].contains("https://") && !warned[0].contains("hush"), "{warned:?}");
+        assert!(told("https://hooks.lan/hushhush").is_empty());
     }
 
     #[test]

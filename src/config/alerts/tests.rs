@@ -105,6 +105,30 @@ fn an_alert_goes_to_one_place() {
     assert!(told[0].starts_with("1 `alerts`: a single table stands where tables should"), "{told:?}");
 }
 
+/// What is warned of, a line each.
+fn warned(alert: &str) -> Vec<String> {
+    let text = format!("{alert}\n[models.llama]\ncog = \"http://127.0.0.1:5000\"\nactive = [\"always\"]\n");
+    let loaded = check_text(Path::new("warm.toml"), &text, &Env::default(), &Zones::built_in()).unwrap();
+    loaded.warnings.iter().map(|problem| format!("{} {}", problem.line, problem.message)).collect()
+}
+
+#[test]
+fn a_webhook_in_the_clear_is_warned_of_and_taken() {
+    for (alert, what) in [
+        ("webhook = \"http://hooks.lan/hush\"", "the URL and all"),
+        ("webhook = \"http://10.0.0.7/hush\"\ntoken_env = \"TOKEN\"", "the URL, the token and all"),
+    ] {
+        let told = warned(&format!("[[alerts]]\n{alert}\n"));
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].starts_with(&format!("2 `webhook`: {what} that is posted there travel")), "{told:?}");
+        assert!(told[0].contains("use https://") && !told[0].contains("hush"), "{told:?}");
+    }
+    for url in ["https://hooks.lan/x", "http://127.0.0.1/x", "http://localhost:8080/x"] {
+        let told = warned(&format!("[[alerts]]\nwebhook = \"{url}\"\ntoken_env = \"TOKEN\"\n"));
+        assert!(told.is_empty(), "{told:?}");
+    }
+}
+
 #[test]
 fn a_secret_is_drawn_nowhere() {
     for line in [

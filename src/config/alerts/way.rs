@@ -6,7 +6,6 @@ use crate::config::nearest::nearest;
 use crate::config::report::{Finding, Report};
 use crate::config::section::Section;
 use crate::config::sources::{self, WEBHOOK};
-use crate::config::value::is_loopback;
 use crate::config::webhook::Webhook;
 
 /// `webhook`, one of its sources, or `command`: exactly one of them.
@@ -102,13 +101,15 @@ fn command(section: &Section<'_>, report: &mut Report<'_>) -> Field<Target> {
 
 /// What works, and is perhaps not what was meant.
 fn warn(target: &Target, section: &Section<'_>, report: &mut Report<'_>) {
-    if let (Target::Webhook { address: Address::Here(webhook), token: Some(_), .. }, Some(entry)) =
+    let (Target::Webhook { address: Address::Here(webhook), token, .. }, Some(entry)) =
         (target, section.entry("webhook"))
-        && webhook.url().scheme() == "http"
-        && !is_loopback(webhook.url())
-    {
-        let title = "`webhook`: the token travels there in the clear";
+    else {
+        return;
+    };
+    if webhook.is_in_the_clear() {
+        let what = if token.is_some() { "the URL, the token" } else { "the URL" };
+        let title = format!("`webhook`: {what} and all that is posted there travel in the clear");
         let finding = Finding::warning(section.name("webhook"), entry.key.clone(), title);
-        report.add(finding.help("use https where others share the network"));
+        report.add(finding.help("use https:// where others share the network"));
     }
 }
