@@ -84,13 +84,13 @@ impl Daemon {
         let mut tasks = Tasks::default();
         let (path, zones) = (configuration.config.path.clone(), configuration.zones.clone());
         tracing::info!(
-            "warmd {} starts on {}; state {}, socket {}, report {}, time zones {}",
+            "warmd {} starts on {}; state {}, socket {}, page {}, time zones {}",
             env!("CARGO_PKG_VERSION"),
             path.display(),
             settings.state.display(),
             settings.socket.display(),
             match &tcp {
-                Some(tcp) if tcp.is_open() => format!("http://{}/v1/status", tcp.address()),
+                Some(tcp) if tcp.is_open() => format!("http://{}/", tcp.address()),
                 Some(_) | None => "off".to_owned(),
             },
             zones.describe()

@@ -16,10 +16,10 @@ pub(crate) fn home_at(address: &str, models: &str) -> Home {
 /// Where a daemon that was given port 0 listens.
 pub(crate) fn port(warmd: &Warmd) -> u16 {
     let mut port = None;
-    wait_until("it says where the report is read", PATIENCE, || {
+    wait_until("it says where the page is", PATIENCE, || {
         let log = warmd.log().concat();
-        let told = log.split_once(", report http://").map(|(_, told)| told.to_owned());
-        let address = told.and_then(|told| Some(told.split_once("/v1/status")?.0.to_owned()));
+        let told = log.split_once(", page http://").map(|(_, told)| told.to_owned());
+        let address = told.and_then(|told| Some(told.split_once('/')?.0.to_owned()));
         port = address.and_then(|address| address.rsplit(':').next()?.parse().ok());
         port.is_some()
     });
