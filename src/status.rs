@@ -5,6 +5,7 @@
 //! `version`.
 
 pub mod assemble;
+pub mod delivery;
 pub mod history;
 pub mod intervals;
 mod notes;
@@ -74,6 +75,9 @@ pub struct AlertStatus {
     pub failed_attempts: u64,
     /// Events that were given up.
     pub dropped: u64,
+    /// How many of them since one arrived, or a test did.
+    #[serde(default)]
+    pub dropped_since_sent: u64,
     /// Events that are to be sent yet.
     pub waiting: u64,
     /// When the last one arrived.
@@ -186,24 +190,6 @@ pub struct Latencies {
     pub warm: Option<Percentiles>,
     /// Of cold ones.
     pub cold: Option<Percentiles>,
-}
-
-impl AlertStatus {
-    /// What the user should know of it, if there is anything.
-    pub fn note(&self) -> Option<String> {
-        let mut told = Vec::new();
-        if let (1.., Some(why)) = (self.waiting, &self.last_error) {
-            let events =
-                if self.waiting == 1 { "1 event waits" } else { &format!("{} events wait", self.waiting) };
-            told.push(format!("{events}, and the last attempt failed: {why}"));
-        }
-        match self.dropped {
-            0 => {}
-            1 => told.push("1 event was given up since warmd started".to_owned()),
-            many => told.push(format!("{many} events were given up since warmd started")),
-        }
-        (!told.is_empty()).then(|| format!("alert {}: {}", self.name, told.join("; ")))
-    }
 }
 
 impl From<&Heartbeat> for LastHeartbeat {

@@ -85,6 +85,7 @@ struct Tally {
     sent: u64,
     failed_attempts: u64,
     dropped: u64,
+    dropped_since_sent: u64,
     last_sent_at: Option<DateTime<Utc>>,
     last_error: Option<String>,
 }
@@ -193,10 +194,18 @@ impl Outbox {
         lane.tally.sent += 1;
         lane.tally.last_sent_at = Some(now);
         lane.tally.last_error = None;
+        lane.tally.dropped_since_sent = 0;
         lane.under_way = false;
         (lane.failures, lane.not_before) = (0, instant);
         if lane.waiting.pop_front_if(|letter| letter.event.id == event.id).is_some() {
             self.changes.push((key(event), None));
+        }
+    }
+
+    /// A test has arrived: what was given up before is no news any more.
+    pub fn proved(&mut self, name: &AlertName) {
+        if let Some(lane) = self.lanes.get_mut(name) {
+            lane.tally.dropped_since_sent = 0;
         }
     }
 
@@ -248,6 +257,7 @@ impl Outbox {
             sent: tally.sent,
             failed_attempts: tally.failed_attempts,
             dropped: tally.dropped,
+            dropped_since_sent: tally.dropped_since_sent,
             waiting: lane.map_or(0, |lane| lane.waiting.len() as u64),
             last_sent_at: tally.last_sent_at,
             last_error: tally.last_error.clone(),
@@ -273,6 +283,7 @@ impl Lane {
     fn give_up(&mut self, which: usize, why: String) -> Option<GivenUp> {
         let letter = self.waiting.remove(which)?;
         self.tally.dropped += 1;
+        self.tally.dropped_since_sent += 1;
         Some(GivenUp { event: letter.event, why })
     }
 }

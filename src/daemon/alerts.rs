@@ -157,7 +157,7 @@ impl Courier {
                 let (client, env) = (self.client.clone(), self.env.clone());
                 under_way.spawn(async move {
                     let result = way.send(&event, &client, &env).await;
-                    Tried { event, result }
+                    Tried { event, to: way.place(), result }
                 });
             }
             let again = self.mail.look_again_at().map_or(LONGEST_SLEEP, |at| {

@@ -15,6 +15,7 @@ mod lifecycle;
 mod metrics;
 mod page;
 mod past;
+mod port;
 #[path = "../python/mod.rs"]
 mod python;
 #[path = "../real_cog/mod.rs"]

@@ -93,6 +93,32 @@ fn after_a_day_it_is_given_up() {
 }
 
 #[test]
+fn what_was_given_up_is_news_until_something_arrives() {
+    let instant = crate::clock::instant();
+    let mut outbox = outbox(instant);
+    let news = |outbox: &Outbox| {
+        let status = outbox.status(&name("a"), String::new());
+        (status.dropped, status.dropped_since_sent)
+    };
+    for n in 1..=2 {
+        outbox.post(event("a", n), instant);
+        outbox.next(instant);
+        outbox.failed(&event("a", n), &failure(true, None), instant);
+    }
+    assert_eq!(news(&outbox), (2, 2));
+    outbox.post(event("a", 3), instant);
+    outbox.next(instant);
+    outbox.arrived(&event("a", 3), start(), instant);
+    assert_eq!(news(&outbox), (2, 0), "the counter stays");
+    outbox.post(event("a", 4), instant);
+    outbox.next(instant);
+    outbox.failed(&event("a", 4), &failure(true, None), instant);
+    assert_eq!(news(&outbox), (3, 1));
+    outbox.proved(&name("a"));
+    assert_eq!(news(&outbox), (3, 0));
+}
+
+#[test]
 fn beyond_the_bound_the_oldest_that_is_not_under_way_is_given_up() {
     let instant = crate::clock::instant();
     let mut outbox = outbox(instant);

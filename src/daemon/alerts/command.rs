@@ -35,19 +35,19 @@ pub(super) async fn hand(
     command.args(arguments).current_dir("/").process_group(0).kill_on_drop(true);
     command.env_clear().envs(VARIABLES.iter().filter_map(|name| Some((name, env.os(name)?))));
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| Failure::of(format!("can't run {program}: {error}")))?;
+    let mut child = command.spawn().map_err(|error| Failure::of(format!("it can't be run: {error}")))?;
     // Dropped before the child: its number is its own for as long as it has not been waited for.
     let mut group = Group(child.id());
     let Ok((ended, said)) = tokio::time::timeout(timeout, see_off(&mut child, event)).await else {
-        let why = format!("{program} did not end within {} s, and was killed", timeout.as_secs());
+        let why = format!("it did not end within {} s, and was killed", timeout.as_secs());
         drop(group);
         return Err(Failure::of(why));
     };
     group.0 = None;
     match ended {
         Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(Failure::of(format!("{program} {}{}", how(status), words(&said)))),
-        Err(error) => Err(Failure::of(format!("can't wait for {program}: {error}"))),
+        Ok(status) => Err(Failure::of(format!("it {}{}", how(status), words(&said)))),
+        Err(error) => Err(Failure::of(format!("its end can't be waited for: {error}"))),
     }
 }
 

@@ -4,7 +4,7 @@ use super::Way;
 use crate::alerts::event::Event;
 use crate::alerts::outbox::{Failure, GivenUp, Outbox};
 use crate::clock;
-use crate::config::alert::Alert;
+use crate::config::alert::{Alert, AlertName};
 use crate::daemon::configuration::Configuration;
 use crate::status::AlertStatus;
 use crate::store::Store;
@@ -32,6 +32,8 @@ struct Inner {
 /// How an attempt ended.
 pub(super) struct Tried {
     pub(super) event: Event,
+    /// Where it was to go, as far as that may be shown.
+    pub(super) to: String,
     pub(super) result: Result<(), Failure>,
 }
 
@@ -97,6 +99,11 @@ impl Mail {
         Some((event, way))
     }
 
+    /// A test of that alert has arrived.
+    pub(super) fn proved(&self, name: &AlertName) {
+        self.inner().outbox.proved(name);
+    }
+
     pub(super) fn give_up_old(&self) {
         let mut inner = self.inner();
         let given_up = inner.outbox.give_up_old(clock::instant());
@@ -111,11 +118,13 @@ impl Mail {
 
     /// Takes in how an attempt ended.
     pub(super) fn tried(&self, tried: Tried) {
-        let Tried { event, result } = tried;
+        let Tried { event, to, result } = tried;
         let Event { alert, id, .. } = &event;
         match &result {
             Ok(()) => tracing::debug!(%alert, id, "alert {alert}: {} has arrived", event.event.name()),
-            Err(Failure { why, .. }) => tracing::warn!(%alert, id, why, "alert {alert}: not sent: {why}"),
+            Err(Failure { why, .. }) => {
+                tracing::warn!(%alert, id, why, "alert {alert}: not sent to {to}: {why}");
+            }
         }
         let (now, instant) = (clock::now(), clock::instant());
         let mut inner = self.inner();

@@ -40,7 +40,7 @@ pub(super) async fn post(
     match client.send(request, clock::instant() + timeout).await {
         Ok(reply) if reply.status.is_success() => Ok(()),
         Ok(reply) => Err(refused(aim, &reply)),
-        Err(error) => Err(Failure::of(format!("{}: {}", aim.address.place(), lost(&error)))),
+        Err(error) => Err(Failure::of(lost(&error))),
     }
 }
 
@@ -54,16 +54,25 @@ fn refused(aim: &Aim, reply: &Reply) -> Failure {
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         StatusCode::UNPROCESSABLE_ENTITY,
     ];
-    let said = String::from_utf8_lossy(&reply.body);
-    // A server that repeats the path in its words would tell the address.
-    let said = if aim.address.is_in(&said) { String::new() } else { quote::start(&said, SAID_LIMIT) };
-    let said = if said.is_empty() { said } else { format!(": {said}") };
-    let led_away = if status.is_redirection() { ", which is not followed" } else { "" };
+    let more = if status.is_redirection() {
+        ", which is not followed".to_owned()
+    } else {
+        said(aim, reply).map(|said| format!(": \"{said}\"")).unwrap_or_default()
+    };
     Failure {
-        why: format!("{}: {status}{led_away}{said}", aim.address.place()),
+        why: format!("{status}{more}"),
         hopeless: hopeless.contains(&status),
         retry_after: retry_after(reply),
     }
+}
+
+/// What the receiver says besides; none where that tells nothing, or would tell the address: a server may
+/// repeat the path in its words.
+fn said(aim: &Aim, reply: &Reply) -> Option<String> {
+    let body = String::from_utf8_lossy(&reply.body);
+    let said = quote::start(&body, SAID_LIMIT);
+    let is_status = reply.status.canonical_reason().is_some_and(|reason| reason.eq_ignore_ascii_case(&said));
+    (!said.is_empty() && !is_status && !aim.address.is_in(&body)).then_some(said)
 }
 
 /// `Retry-After` in seconds, or until a date.

@@ -9,8 +9,8 @@ use crate::daemon::command::{Command, Refusal};
 use crate::heartbeat::{Heartbeat, Outcome};
 use crate::journal::{Entry, State, What};
 use crate::state::{delta, digest};
-use crate::status::AlertStatus;
 use crate::status::assemble::{LiveModel, LiveStatus};
+use crate::status::delivery;
 use chrono::{DateTime, Utc};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -80,7 +80,7 @@ impl Engine {
         let health = self.store.health();
         notes.extend(health.notes());
         let alerts = self.mail.status();
-        notes.extend(alerts.iter().filter_map(AlertStatus::note));
+        notes.extend(delivery::note(&alerts));
         if self.running.config.daemon != self.settings {
             notes.push("[daemon] was changed since warmd started: restart it for that".to_owned());
         }

@@ -88,10 +88,10 @@ fn a_program_that_fails_is_tried_again_and_its_words_are_told() {
     wait_until("the status tells it", PATIENCE, || {
         let status = home.status();
         let told = status["daemon"]["notes"].to_string();
-        told.contains("alert ops: 1 event waits") && told.contains("no such pager")
+        told.contains("1 event waits: ops (it ended with code 3: no such pager)")
     });
     fs::remove_file(&path).unwrap();
-    warmd.tells(&["alert ops", "can't run"]);
+    warmd.tells(&["alert ops", "it can't be run"]);
     let (_, _) = program(&home.path(""), script, "");
     fs::write(home.path("well"), "").unwrap();
     wait_until("it was told in the end", PATIENCE, || home.path("event").exists());

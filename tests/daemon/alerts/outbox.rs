@@ -2,17 +2,12 @@
 
 use super::moody::{Mood, Moody};
 use super::receiver::{Conduct, Receiver};
+use crate::port::Port;
 use crate::support::{Home, PATIENCE, Warmd, wait_until};
 use crate::wall::Wall;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-
-/// An address at which nobody listens until somebody does.
-fn nobody() -> SocketAddr {
-    let receiver = Receiver::start();
-    receiver.address
-}
 
 fn alert_at(address: SocketAddr, more: &str) -> String {
     format!("[[alerts]]\nname = \"ops\"\nwebhook = \"http://{address}/hook\"\n{more}\n\n")
@@ -46,15 +41,15 @@ fn cold_and_over(cogs: &Moody, home: &Home) {
 
 #[test]
 fn a_receiver_that_is_down_at_first_gets_all_of_it_in_its_order() {
-    let (cogs, address) = (Moody::start(), nobody());
-    let home = Home::at_trace(&(alert_at(address, "") + &cogs.always("llama")));
+    let (cogs, port) = (Moody::start(), Port::reserve());
+    let home = Home::at_trace(&(alert_at(port.address, "") + &cogs.always("llama")));
     let warmd = home.start();
     cold_and_over(&cogs, &home);
     let refused = alert_when(&home, "it says why", |alert| alert["last_error"].is_string());
     assert!(refused["last_error"].as_str().unwrap().contains("refused"), "{refused}");
     let notes = home.status()["daemon"]["notes"].to_string();
-    assert!(notes.contains("alert ops: 2 events wait, and the last attempt failed"), "{notes}");
-    let receiver = Receiver::at(address);
+    assert!(notes.contains("alerts: what they tell can't be delivered, 2 events wait: ops ("), "{notes}");
+    let receiver = Receiver::at(port.address);
     receiver.wait_for(2);
     assert_eq!(receiver.names(), ["cold", "recovered"]);
     let well = alert_when(&home, "all is sent", |alert| alert["sent"] == 2);
@@ -65,8 +60,8 @@ fn a_receiver_that_is_down_at_first_gets_all_of_it_in_its_order() {
 
 #[test]
 fn what_waits_survives_a_kill_and_is_sent_once_by_its_id() {
-    let (cogs, address) = (Moody::start(), nobody());
-    let home = Home::at_trace(&(alert_at(address, "") + &cogs.always("llama")));
+    let (cogs, port) = (Moody::start(), Port::reserve());
+    let home = Home::at_trace(&(alert_at(port.address, "") + &cogs.always("llama")));
     let warmd = home.start();
     cold_and_over(&cogs, &home);
     // In the file within a second; a pause is answered when it is.
@@ -76,7 +71,7 @@ fn what_waits_survives_a_kill_and_is_sent_once_by_its_id() {
     let warmd = home.start();
     assert_eq!(alert(&home)["waiting"], 2, "a kill costs nothing");
     assert!(warmd.stop().success());
-    let receiver = Receiver::at(address);
+    let receiver = Receiver::at(port.address);
     let warmd = home.start();
     let events = receiver.wait_for(2);
     assert_eq!(receiver.names(), ["cold", "recovered"]);
@@ -116,7 +111,7 @@ fn what_fails_is_tried_again_and_what_is_refused_for_what_it_is_is_not() {
     receiver.does(answers(500, Vec::new()));
     let warmd = home.start();
     cogs.is("llama", Mood::Cold);
-    warmd.tells(&["alert ops: not sent", "500 Internal Server Error: no_service"]);
+    warmd.tells(&["alert ops: not sent", r#": 500 Internal Server Error: \"no_service\""#]);
     receiver.does(answers(404, Vec::new()));
     warmd.tells(&["alert ops: not sent", "404 Not Found"]);
     receiver.does(answers(302, vec![("location", "http://127.0.0.1:1/elsewhere".to_owned())]));
@@ -131,7 +126,14 @@ fn what_fails_is_tried_again_and_what_is_refused_for_what_it_is_is_not() {
     assert_eq!((&refused["waiting"], &refused["sent"]), (&0.into(), &1.into()));
     warmd.tells(&["alert ops: given up", "400 Bad Request", "llama is warm again"]);
     let notes = home.status()["daemon"]["notes"].to_string();
-    assert!(notes.contains("alert ops: 1 event was given up"), "{notes}");
+    assert!(notes.contains("1 event was given up: ops (400 Bad Request"), "{notes}");
+    // It is news until something arrives; the counter stays.
+    receiver.does(Conduct::Takes);
+    cogs.is("llama", Mood::Cold);
+    let well = alert_when(&home, "the next arrives", |alert| alert["sent"] == 2);
+    assert_eq!((&well["dropped"], &well["dropped_since_sent"]), (&1.into(), &0.into()));
+    let notes = home.status()["daemon"]["notes"].to_string();
+    assert!(!notes.contains("alerts:"), "{notes}");
     let first = &receiver.heard()[0].body["id"];
     let same = receiver.heard().iter().filter(|heard| heard.body["id"] == *first).count();
     assert!(same >= 5, "the same event each time: {same}");
@@ -167,8 +169,8 @@ fn start(home: &Home, wall: &Wall) -> Warmd {
 
 #[test]
 fn what_nobody_takes_for_a_day_is_given_up_and_counted() {
-    let (cogs, address) = (Moody::start(), nobody());
-    let home = Home::at_trace(&(alert_at(address, "when = [\"cold\"]") + &cogs.always("llama")));
+    let (cogs, port) = (Moody::start(), Port::reserve());
+    let home = Home::at_trace(&(alert_at(port.address, "when = [\"cold\"]") + &cogs.always("llama")));
     let wall = Wall::at(&home, "2026-11-23T10:00:00Z");
     cogs.is("llama", Mood::Cold);
     let warmd = start(&home, &wall);

@@ -26,9 +26,12 @@ fn each_way_is_tried_once_and_told() {
     let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let ops = &told["alerts"][0];
     assert_eq!((&ops["name"], &ops["ok"]), (&"ops".into(), &false.into()));
-    assert!(ops["error"].as_str().unwrap().contains("403 Forbidden: invalid_token"), "{told}");
-    // It was tried once, and what is counted is what happened.
-    assert_eq!(receiver.heard().len(), 2);
+    assert!(ops["error"].as_str().unwrap().eq("403 Forbidden: \"invalid_token\""), "{told}");
+    let output = home.ctl(&["alert", "test", "ops"]);
+    let line = format!("ops → http://{}: failed: 403 Forbidden: \"invalid_token\"\n", receiver.address);
+    assert_eq!(text(&output.stdout), line);
+    // It was tried once each time, and what is counted is what happened.
+    assert_eq!(receiver.heard().len(), 3);
     assert_eq!(home.status()["daemon"]["alerts"][0]["failed_attempts"], 0);
     for (name, said) in [("opps", "did you mean `ops`?"), ("off", "is disabled")] {
         let output = home.ctl(&["alert", "test", name]);
