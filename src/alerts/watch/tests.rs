@@ -193,7 +193,9 @@ fn a_recovery_has_the_heartbeat_that_ended_it() {
         (vec![Outcome::Failed; 3], Condition::Failing, Outcome::Warm),
         (vec![Outcome::Rejected], Condition::Blocked, Outcome::Warm),
     ] {
-        bad.iter().for_each(|outcome| scene.beat(*outcome, true));
+        for outcome in bad {
+            scene.beat(outcome, true);
+        }
         scene.pass(7);
         scene.told.clear();
         scene.beat(ends, true);

@@ -134,6 +134,14 @@ fn what_fails_is_tried_again_and_what_is_refused_for_what_it_is_is_not() {
     assert_eq!((&well["dropped"], &well["dropped_since_sent"]), (&1.into(), &0.into()));
     let notes = home.status()["daemon"]["notes"].to_string();
     assert!(!notes.contains("alerts:"), "{notes}");
+    // A test that arrives says so, too.
+    receiver.does(answers(400, Vec::new()));
+    cogs.is("llama", Mood::Warm);
+    alert_when(&home, "another is given up", |alert| alert["dropped_since_sent"] == 1);
+    receiver.does(Conduct::Takes);
+    assert!(home.ctl(&["alert", "test"]).status.success());
+    let well = alert(&home);
+    assert_eq!((&well["dropped"], &well["dropped_since_sent"]), (&2.into(), &0.into()));
     let first = &receiver.heard()[0].body["id"];
     let same = receiver.heard().iter().filter(|heard| heard.body["id"] == *first).count();
     assert!(same >= 5, "the same event each time: {same}");
