@@ -7,6 +7,7 @@
 
 mod connection;
 mod desk;
+mod order;
 mod serve;
 pub(super) mod socket;
 mod stream;

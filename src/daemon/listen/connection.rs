@@ -3,7 +3,7 @@
 use super::stream::Stream;
 use crate::clock;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -35,13 +35,26 @@ pub(super) struct Connection {
 struct Standing {
     phase: Phase,
     since: Instant,
+    /// How often it was looked at since it last went on.
+    stalled: u32,
     #[expect(dead_code, reason = "held until the answer is sent: its part of the room that there is")]
-    weight: Option<OwnedSemaphorePermit>,
+    weight: Option<Arc<OwnedSemaphorePermit>>,
+}
+
+/// Where a peer has kept a connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kept {
+    pub(super) phase: Phase,
+    /// Since when it is there.
+    pub(super) time: Duration,
+    /// How many looks in a row have found it there without a byte more written. Looks, and not time:
+    /// where the daemon itself was late, its peers have not been.
+    pub(super) stalled: u32,
 }
 
 impl Connection {
     pub(super) fn new() -> Arc<Self> {
-        let standing = Standing { phase: Phase::Idle, since: clock::instant(), weight: None };
+        let standing = Standing { phase: Phase::Idle, since: clock::instant(), stalled: 0, weight: None };
         Arc::new(Self { standing: Mutex::new(standing), cut: CancellationToken::new() })
     }
 
@@ -51,15 +64,17 @@ impl Connection {
     }
 
     /// It is answered.
-    pub(super) fn sends(&self, weight: Option<OwnedSemaphorePermit>) {
+    pub(super) fn sends(&self, weight: Option<Arc<OwnedSemaphorePermit>>) {
         self.enter(Phase::Sending, weight);
     }
 
-    /// Where its peer has kept it, and for how long; none while it is being answered.
-    pub(super) fn kept(&self, now: Instant) -> Option<(Phase, Duration)> {
-        let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = now.saturating_duration_since(standing.since);
-        (standing.phase != Phase::Answering).then_some((standing.phase, kept))
+    /// Looks at where its peer has kept it; none while it is being answered.
+    pub(super) fn look(&self, now: Instant) -> Option<Kept> {
+        let mut standing = self.standing();
+        standing.stalled = standing.stalled.saturating_add(1);
+        let (phase, stalled) = (standing.phase, standing.stalled);
+        let time = now.saturating_duration_since(standing.since);
+        (phase != Phase::Answering).then_some(Kept { phase, time, stalled })
     }
 
     /// Bytes have come.
@@ -67,6 +82,11 @@ impl Connection {
         if self.phase() == Phase::Idle {
             self.enter(Phase::Receiving, None);
         }
+    }
+
+    /// Bytes have gone.
+    fn has_written(&self) {
+        self.standing().stalled = 0;
     }
 
     /// All that was to be written has been.
@@ -77,12 +97,15 @@ impl Connection {
     }
 
     fn phase(&self) -> Phase {
-        self.standing.lock().unwrap_or_else(PoisonError::into_inner).phase
+        self.standing().phase
     }
 
-    fn enter(&self, phase: Phase, weight: Option<OwnedSemaphorePermit>) {
-        let standing = Standing { phase, since: clock::instant(), weight };
-        *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = standing;
+    fn enter(&self, phase: Phase, weight: Option<Arc<OwnedSemaphorePermit>>) {
+        *self.standing() = Standing { phase, since: clock::instant(), stalled: 0, weight };
+    }
+
+    fn standing(&self) -> MutexGuard<'_, Standing> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -122,7 +145,11 @@ impl<S: Stream> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        if written.is_ready() {
+            self.connection.has_written();
+        }
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
@@ -142,7 +169,11 @@ impl<S: Stream> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         parts: &[std::io::IoSlice<'_>],
     ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, parts)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
+        if written.is_ready() {
+            self.connection.has_written();
+        }
+        written
     }
 
     fn is_write_vectored(&self) -> bool {

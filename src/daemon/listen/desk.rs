@@ -1,9 +1,10 @@
-//! Where requests are answered: each whole first, and reports one at a time.
+//! Where requests are answered: each whole first, and reports one at a time, one for all who wait for it.
 
 use super::connection::Connection;
+use super::order::{Answer, Orders};
 use crate::daemon::problem::Problem;
 use axum::Router;
-use axum::body::{Body, HttpBody};
+use axum::body::Body;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -21,7 +22,10 @@ pub(super) const BODY_LIMIT: usize = 16 * 1024;
 pub(super) const ANSWERS: usize = 16 * 1024;
 
 /// An answer up to this size, in KiB, is not counted among them.
-const SMALL_ANSWER: u64 = 64;
+const SMALL_ANSWER: usize = 64;
+
+/// Paths below it tell whether the daemon lives: they are no reports, and wait for none.
+const PROBES: &str = "/-/";
 
 /// Where requests are answered.
 pub(super) struct Desk {
@@ -29,6 +33,8 @@ pub(super) struct Desk {
     /// One report at a time is put together: so many readers can't take the threads from heartbeats,
     /// and no more than one report waits for room.
     turn: Semaphore,
+    /// Reports that wait for their turn.
+    orders: Orders,
     /// The room, in KiB.
     room: Arc<Semaphore>,
     /// A report waits for it.
@@ -40,6 +46,7 @@ impl Desk {
         Self {
             routes: TowerToHyperService::new(routes),
             turn: Semaphore::new(1),
+            orders: Orders::default(),
             room: Arc::new(Semaphore::new(ANSWERS)),
             crowded: AtomicBool::new(false),
         }
@@ -64,19 +71,38 @@ impl Desk {
             }
         };
         connection.answers();
-        let reads = request.method().is_safe();
-        let _turn = if reads { self.turn.acquire().await.ok() } else { None };
+        let reports = request.method().is_safe() && !request.uri().path().starts_with(PROBES);
+        let answer = if reports { self.report(request).await } else { self.work_out(request).await };
+        connection.sends(answer.room.clone());
+        answer.response()
+    }
+
+    /// Those who ask for the same while it waits for its turn share it, and its room. So a turn comes
+    /// after two reports at most of each kind that is asked for, however many ask.
+    async fn report(&self, request: Request) -> Answer {
+        let order = self.orders.place(&request);
+        let work_out = async {
+            let _turn = self.turn.acquire().await.ok();
+            self.orders.begin(&order);
+            self.work_out(request).await
+        };
+        // Where the one who works it out goes away, or panics, the next of them does.
+        order.answer.get_or_init(|| work_out).await.clone()
+    }
+
+    async fn work_out(&self, request: Request) -> Answer {
         let response = match self.routes.call(request).await {
             Ok(response) => response,
             Err(never) => match never {},
         };
-        let weight = self.room_for(response.body().size_hint().lower()).await;
-        connection.sends(weight);
-        response
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.expect("an answer is in memory, whole");
+        let room = self.room_for(body.len()).await.map(Arc::new);
+        Answer { response: Response::from_parts(parts, body), room }
     }
 
     /// Room for an answer of so many bytes, when there is some.
-    async fn room_for(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
+    async fn room_for(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
         let kib = bytes.div_ceil(1024);
         if kib <= SMALL_ANSWER {
             return None;

@@ -1,6 +1,6 @@
 //! Serving a listener: each connection a task, all of them watched over by one.
 
-use super::connection::{Connection, Phase, Watched};
+use super::connection::{Connection, Kept, Phase, Watched};
 use super::desk::Desk;
 use super::stream::{Listener, Stream};
 use crate::clock;
@@ -16,6 +16,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 /// What answers may take that were worked out when the engine ended.
@@ -27,11 +28,22 @@ pub(super) const HEAD_LIMIT: usize = 16 * 1024;
 /// No request has more headers.
 pub(super) const HEADERS_LIMIT: usize = 64;
 
-/// How long either may take while others wait for their turn.
+/// How long a connection may be idle, and a request may take to come, while others wait for their turn.
 const PATIENCE_CROWDED: Duration = Duration::from_secs(1);
 
-/// How often connections are looked at.
-const LOOK: Duration = Duration::from_secs(1);
+/// How long a whole answer may take to be read meanwhile, by one who reads on.
+pub(super) const READING_CROWDED: Duration = Duration::from_secs(3);
+
+/// At how many looks in a row one may be found meanwhile who reads nothing at all.
+///
+/// What the kernel holds of an answer is written on a third at a time, 85 KiB: whoever takes longer for
+/// that than 300 ms would not have read the 5 MB about a thousand models in time either. All of them go
+/// at one look: so the connections change hands every 300 ms, and the time that it takes to put two
+/// reports together, while nobody reads.
+pub(super) const STALLED_CROWDED: u32 = 3;
+
+/// How often connections are looked at, while there are any.
+pub(super) const LOOK: Duration = Duration::from_millis(100);
 
 /// A system that has no room for connections is complained about this often.
 const COMPLAINT: Duration = Duration::from_mins(1);
@@ -59,6 +71,16 @@ impl Limits {
         receiving: Duration::from_secs(10),
         sending: Duration::from_secs(15),
     };
+
+    /// Whether a peer has kept its connection for too long; while others wait, whoever reads on goes last.
+    pub(super) fn are_passed(&self, kept: Kept, crowded: bool) -> bool {
+        match kept.phase {
+            Phase::Sending if crowded => kept.stalled >= STALLED_CROWDED || kept.time >= READING_CROWDED,
+            Phase::Sending => kept.time >= self.sending,
+            Phase::Idle | Phase::Receiving | Phase::Answering if crowded => kept.time >= PATIENCE_CROWDED,
+            Phase::Idle | Phase::Receiving | Phase::Answering => kept.time >= self.receiving,
+        }
+    }
 }
 
 /// Serves until it is told to stop, and those who were being served have their answers; whoever has
@@ -110,12 +132,14 @@ impl Connections {
     /// Takes connections until it is told to stop, then sees those that are there to their end.
     async fn run<L: Listener>(&mut self, listener: L) {
         let mut look = tokio::time::interval(LOOK);
+        // One after a long time without any counts once.
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let stop = self.stop.clone();
         loop {
             let room = self.open.len() < self.limits.connections && !self.starved;
             tokio::select! {
                 () = stop.cancelled() => break,
-                _ = look.tick() => self.look(clock::instant()),
+                _ = look.tick(), if self.starved || !self.open.is_empty() => self.look(clock::instant()),
                 Some(ended) = self.tasks.join_next_with_id() => self.ended(ended),
                 accepted = listener.accept(), if room => match accepted {
                     Ok(stream) => self.take(stream),
@@ -153,17 +177,9 @@ impl Connections {
     fn look(&mut self, now: Instant) {
         let crowded = self.starved || self.open.len() >= self.limits.connections || self.desk.crowded();
         for connection in self.open.values() {
-            let Some((phase, kept)) = connection.kept(now) else { continue };
-            let patience = match phase {
-                _ if crowded => PATIENCE_CROWDED,
-                Phase::Sending => self.limits.sending,
-                Phase::Idle | Phase::Receiving | Phase::Answering => self.limits.receiving,
-            };
-            if kept >= patience {
-                tracing::debug!(
-                    "{}: a connection is ended that was {phase:?} for {kept:?}",
-                    self.limits.name
-                );
+            let Some(kept) = connection.look(now) else { continue };
+            if self.limits.are_passed(kept, crowded) {
+                tracing::debug!("{}: a connection is ended: {kept:?}", self.limits.name);
                 connection.cut.cancel();
             }
         }

@@ -1,5 +1,7 @@
 //! The TCP listener: reads alone, for this machine alone, and nobody holds it up.
 
+use super::network::trial::memory;
+use crate::cogs::Cogs;
 use crate::support::{Home, PATIENCE, Warmd, text, wait_until};
 use crate::web::{home_at, listening, port};
 use std::fs;
@@ -267,6 +269,74 @@ fn three_hundred_that_hang_hold_up_nobody() {
     let answer = tcp(address, &get("/v1/status", "localhost"));
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     assert_eq!(home.status()["models"][0]["name"], "asleep");
+    assert!(warmd.stop().success());
+}
+
+#[test]
+fn readers_that_read_nothing_hold_up_no_scrape_of_a_thousand_models() {
+    let cogs = Cogs::start();
+    let mut models = cogs.model("well", "active = [\"always\"]\ninterval = \"1s\"");
+    for number in 1..1000 {
+        models += &ASLEEP.replace("asleep", &format!("asleep-{number}"));
+    }
+    let (home, warmd, address) = listening(&models);
+    let scrape = tcp(address, &get("/metrics", "localhost"));
+    assert_eq!(scrape.matches("\nwarmd_model_warm{").count(), 1000);
+    let (page, before) = (tcp(address, &get("/", "localhost")).len(), memory(&warmd));
+    home.model_when("well", "warm", |model| model["state"] == "warm");
+    for (count, path) in [(120, "/metrics"), (300, "/metrics"), (120, "/"), (120, "/v1/status")] {
+        let request = get(path, "localhost");
+        let sent = warmd.outcomes("well").len();
+        let hung: Vec<TcpStream> = (0..count)
+            .map(|_| {
+                let mut client = TcpStream::connect(address).unwrap();
+                client.write_all(request.as_bytes()).unwrap();
+                client
+            })
+            .collect();
+        let watch = Stopwatch::start();
+        let timed = |ask: &dyn Fn()| {
+            let before = watch.elapsed();
+            ask();
+            let took = watch.elapsed() - before;
+            assert!(took < PATIENCE, "behind {count} that asked for {path}: {took:?}");
+            took.as_secs_f64()
+        };
+        // Behind all of them at once, as each of these would be.
+        let (scraped, shown, healthy, status) = std::thread::scope(|scope| {
+            let scraped = scope.spawn(|| {
+                timed(&|| {
+                    let answer = tcp(address, &get("/metrics", "localhost"));
+                    assert!(answer.len() > scrape.len() * 9 / 10, "{} bytes", answer.len());
+                })
+            });
+            let shown = scope.spawn(|| {
+                timed(&|| {
+                    let answer = tcp(address, &get("/", "localhost"));
+                    assert!(answer.len() > page * 9 / 10, "{} bytes", answer.len());
+                })
+            });
+            let healthy = scope.spawn(|| {
+                timed(&|| {
+                    let answer = tcp(address, &get("/-/healthy", "localhost"));
+                    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+                })
+            });
+            let status = timed(&|| assert!(home.ctl(&["status"]).status.success()));
+            (scraped.join().unwrap(), shown.join().unwrap(), healthy.join().unwrap(), status)
+        });
+        println!(
+            "measured: behind {count} that asked for {path} and read nothing: /metrics after {scraped:.1} s, \
+             / {shown:.1} s, /-/healthy {healthy:.1} s, warmctl status {status:.1} s; memory {} → {} MiB at most",
+            before / 1024,
+            memory(&warmd) / 1024
+        );
+        wait_until("heartbeats go on", PATIENCE, || warmd.outcomes("well").len() > sent);
+        drop(hung);
+    }
+    // What answers may take, one more, and what it takes to put one together.
+    assert!(memory(&warmd) < before + 96 * 1024, "{} → {} KiB", before, memory(&warmd));
+    assert!(warmd.outcomes("well").iter().skip(1).all(|outcome| outcome == "warm"));
     assert!(warmd.stop().success());
 }
 
