@@ -180,3 +180,31 @@ impl<S: Stream> AsyncWrite for Watched<S> {
         self.stream.is_write_vectored()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::UnixStream;
+    use tokio::time::timeout;
+
+    #[tokio::test]
+    async fn whoever_reads_on_has_not_stalled() {
+        let (stream, mut peer) = UnixStream::pair().unwrap();
+        let connection = Connection::new();
+        let mut watched = Watched { stream, connection: connection.clone() };
+        connection.answers();
+        assert!(connection.look(clock::instant()).is_none(), "that takes as long as it takes");
+        connection.sends(None);
+        let looked = || connection.look(clock::instant()).map(|kept| kept.stalled);
+        // As much as is taken of what nobody reads.
+        let at_most = Duration::from_millis(50);
+        let mut fill = async || while timeout(at_most, watched.write(&[0; 4096])).await.is_ok() {};
+        fill().await;
+        assert_eq!((looked(), looked(), looked()), (Some(1), Some(2), Some(3)));
+        let mut buffer = vec![0; 64 * 1024];
+        while timeout(at_most, peer.read(&mut buffer)).await.is_ok() {}
+        fill().await;
+        assert_eq!((looked(), looked()), (Some(1), Some(2)));
+    }
+}
