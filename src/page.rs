@@ -15,6 +15,7 @@ mod figure;
 mod frame;
 mod model;
 mod overview;
+mod plot;
 mod strip;
 mod view;
 mod waits;

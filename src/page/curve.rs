@@ -1,17 +1,9 @@
 //! The distribution of answers: how long the fastest share of them took, warm and cold told apart.
 
 use super::axis::{Log, place};
+use super::plot::{self, BOTTOM, FOOT, LEFT, RIGHT, TOP, VIEW};
 use crate::words;
 use maud::{Markup, html};
-
-/// The paper.
-const WIDTH: f64 = 440.0;
-const HEIGHT: f64 = 230.0;
-/// What is left free at the edges for labels.
-const LEFT: f64 = 48.0;
-const RIGHT: f64 = 430.0;
-const TOP: f64 = 12.0;
-const BOTTOM: f64 = 204.0;
 
 /// What percentiles are labelled at; each is as far from the one before as it has fewer answers beyond it.
 const SHARES: [(f64, &str); 5] =
@@ -43,15 +35,12 @@ pub(super) fn draw(lines: &[Line<'_>]) -> Option<Markup> {
     };
     let about: Vec<String> = lines.iter().map(|line| about(line)).collect();
     Some(html! {
-        svg.plot viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" tabindex="0" aria-label=(about.join("; ")) {
-            @for (y, said) in up.labels() {
-                line.grid x1=(LEFT) x2=(RIGHT) y1=(place(y)) y2=(place(y)) {}
-                text.side x=(LEFT - 6.0) y=(place(y + 3.5)) { (said) }
-            }
+        svg.plot viewBox=(VIEW) role="img" tabindex="0" aria-label=(about.join("; ")) {
+            (plot::times(&up))
             @for (share, said) in SHARES.iter().filter(|(share, _)| (1.0 - share) * rarest as f64 >= 0.999) {
                 line.grid x1=(place(along(*share))) x2=(place(along(*share))) y1=(TOP) y2=(BOTTOM) {}
                 // A label has half its width to either side.
-                text.foot x=(place(along(*share).min(RIGHT - 12.0))) y=(BOTTOM + 16.0) { (said) }
+                text.foot x=(place(along(*share).min(RIGHT - 12.0))) y=(FOOT) { (said) }
             }
             @for line in &lines {
                 path.line.(line.kind) d=(path(line.curve, along, &up)) {}

@@ -1,20 +1,12 @@
 //! What users would have waited along the span: warm answers by the hour, each cold one, each boot.
 
 use super::axis::{Log, Span, place};
+use super::plot::{self, BOTTOM, FOOT, LEFT, RIGHT, TOP, VIEW};
 use crate::status::history::PastEvent;
 use crate::store::{EventKind, IntervalSum};
 use crate::words::{self, Clocks, event::get};
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
-
-/// The paper.
-const WIDTH: f64 = 440.0;
-const HEIGHT: f64 = 230.0;
-/// What is left free at the edges for labels.
-const LEFT: f64 = 48.0;
-const RIGHT: f64 = 430.0;
-const TOP: f64 = 12.0;
-const BOTTOM: f64 = 204.0;
 
 /// What is drawn.
 pub(super) struct Waits<'a> {
@@ -58,18 +50,15 @@ impl Waits<'_> {
             words::count(marks.len() as u64 - cold, "boot", "boots")
         );
         Some(html! {
-            svg.plot viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" tabindex="0" aria-label=(about) {
+            svg.plot viewBox=(VIEW) role="img" tabindex="0" aria-label=(about) {
                 rect.shut x=(LEFT) y=(TOP) width=(RIGHT - LEFT) height=(BOTTOM - TOP) {}
                 @for (opens, closes) in self.open {
                     @let (from, to) = (along.at(*opens), along.at(*closes));
                     rect.opening x=(place(from)) y=(TOP) width=(place(to - from)) height=(BOTTOM - TOP) {}
                 }
-                @for (y, said) in up.labels() {
-                    line.grid x1=(LEFT) x2=(RIGHT) y1=(place(y)) y2=(place(y)) {}
-                    text.side x=(LEFT - 6.0) y=(place(y + 3.5)) { (said) }
-                }
+                (plot::times(&up))
                 @for (x, said) in along.labels(self.local) {
-                    text.foot x=(place(x.clamp(LEFT + 8.0, RIGHT - 12.0))) y=(BOTTOM + 16.0) { (said) }
+                    text.foot x=(place(x.clamp(LEFT + 8.0, RIGHT - 12.0))) y=(FOOT) { (said) }
                 }
                 @for (interval, warm) in &warm {
                     @let (from, to) = (along.at(interval.start), along.at(interval.end));
