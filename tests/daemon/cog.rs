@@ -1,7 +1,7 @@
 //! The daemon against real Cog servers.
 
 use crate::real_cog::{COG_0_9, COG_0_16, COG_0_23, Setup};
-use crate::support::Home;
+use crate::support::{Home, PATIENCE, wait_until};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::time::Duration;
@@ -27,6 +27,7 @@ fn met_while_starting_it_is_cold_then_warm_then_gone_then_back() {
     home.model_when("box", "booting", |model| model["state"] == "booting");
     let first = home.model_when("box", "the first answer", |model| !model["last"].is_null());
     // The next one may have been sent by the time that this was asked.
+    wait_until("it is logged", PATIENCE, || !warmd.outcomes("box").is_empty());
     assert_eq!(warmd.outcomes("box")[0], "cold", "{first}");
     assert_eq!((count(&first, "cold"), &first["last"]["evidence"]), (1, &"setup-time".into()));
     let boot = first["boot"]["max"].as_f64().unwrap();

@@ -50,7 +50,7 @@ fn a_broken_edit_changes_nothing_and_is_reported() {
     assert_eq!(refused.status.code(), Some(78), "{}", text(&refused.stderr));
     let told = text(&refused.stderr) + &text(&refused.stdout);
     assert!(told.contains("intervl") && told.contains("interval"), "{told}");
-    assert!(warmd.log().iter().any(|line| line.contains("ERROR") && line.contains("intervl")));
+    warmd.tells(&["ERROR", "intervl"]);
     home.write(&good);
     wait_until("the mended file runs", PATIENCE, || home.status()["daemon"]["config_error"].is_null());
 }

@@ -183,7 +183,8 @@ impl Warmd {
         self.log.lock().unwrap().clone()
     }
 
-    /// Waits until a line of its log has all of these words.
+    /// Waits until a line of its log has all of these words: it comes through a pipe of its own, later than
+    /// an answer that was given after it.
     pub(crate) fn tells(&self, words: &[&str]) {
         wait_until(&format!("the log tells {words:?}"), PATIENCE, || {
             self.log().iter().any(|line| words.iter().all(|word| line.contains(word)))

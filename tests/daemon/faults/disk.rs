@@ -171,8 +171,7 @@ fn a_slow_disk_delays_no_heartbeat() {
     assert!(stall > 3.0 && syncs(&home) > 0, "the disk was not slow");
     // The shortest write makes four calls, of a second each.
     assert!(gap < usual + 2.5, "{gap} s, with a quick disk {usual} s");
-    let slow = "its disk is slow; heartbeats don't wait for it";
-    wait_until("it is told", PATIENCE, || warmd.log().iter().any(|line| line.contains(slow)));
+    warmd.tells(&["its disk is slow; heartbeats don't wait for it"]);
     warmd.kill();
 }
 
@@ -189,7 +188,7 @@ fn a_disk_that_hangs_holds_up_no_heartbeat_and_is_told() {
     assert!(home.ctl(&["pause", "model-01"]).status.success());
     wait_until("heartbeats go on", PATIENCE, || truly(&replicate, 2)[0] > before[0] + 2);
     assert!(longest_gap(&replicate, 1, began) < 3.5);
-    assert!(warmd.log().iter().any(|line| line.contains("it holds, but only until warmd ends")));
+    warmd.tells(&["it holds, but only until warmd ends"]);
     let_go(&warmd);
     warmd.kill();
 }
@@ -250,7 +249,7 @@ fn a_damaged_file_is_set_aside_at_the_start() {
         let aside = set_aside(&home);
         let words = ["warmd.db was damaged", "a new one begun", aside.to_str().unwrap()];
         assert!(noted(&home, &words), "{:?}", notes(&home));
-        assert!(warmd.log().iter().any(|line| line.contains("ERROR") && line.contains(words[0])));
+        warmd.tells(&["ERROR", words[0]]);
         assert_eq!(fs::read(&aside).unwrap(), bytes);
         wait_for_more(&home, 2);
         assert!(home.ctl(&["pause", "--all"]).status.success());

@@ -216,7 +216,7 @@ fn a_stop_while_every_model_boots_takes_the_grace_and_leaves_the_boots_to_go_on(
     );
     assert!(took > Duration::from_millis(1_900), "they had their grace: {took:?}");
     assert!(took < Duration::from_secs(5) + 5 * control, "{took:?}, {control:?} with nothing in flight");
-    assert!(warmd.log().iter().any(|line| line.contains("left in flight, to end by themselves: ")));
+    warmd.tells(&["left in flight, to end by themselves: "]);
     let truth = replicate.truth();
     assert!(truth.predictions.is_empty(), "none was canceled: {truth:?}");
     // It goes on where it was: the boots are under way, and nothing is counted that has not ended.
@@ -246,7 +246,7 @@ fn a_second_signal_ends_the_grace_and_its_echo_does_not() {
     warmd.signal("-INT");
     assert!(warmd.ended().success());
     assert!(stopping.elapsed() < Duration::from_secs(25), "{:?}", stopping.elapsed());
-    assert!(warmd.log().iter().any(|line| line.contains("SIGINT again")));
+    warmd.tells(&["SIGINT again"]);
     let kept = home.start();
     assert!(skipped() >= before, "what was counted is kept");
     kept.signal("-TERM");

@@ -189,7 +189,7 @@ fn dns_fails() {
     );
     dns.does(HERE);
     recovers(&home, &both, "no such name");
-    assert!(warmd.log().iter().any(|line| line.contains("no DNS server answers for the name box.test")));
+    warmd.tells(&["no DNS server answers for the name box.test"]);
     assert!(warmd.stop().success());
 }
 
