@@ -1,0 +1,197 @@
+//! The real `warmd` at work in a folder of its own, and `warmctl` to ask it.
+
+use crate::process::{Core, Owned};
+use crate::sandbox::StandIn;
+use crate::way::{Provider, Setting};
+use anyhow::{Context as _, Result, ensure};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+use warmd::clock::{self, Stopwatch};
+
+/// What Replicate allows an account, in creates a minute: of so many models is an account.
+const AN_ACCOUNT: f64 = 600.0;
+/// What warmd is allowed: at its start, a model's first heartbeat is one more.
+const ALLOWED: u32 = 1200;
+
+/// How long anything may take that happens at once.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running daemon.
+pub(crate) struct Warmd {
+    folder: TempDir,
+    child: Owned,
+    /// Just before it was started.
+    pub(crate) begun: DateTime<Utc>,
+}
+
+/// What it counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counted {
+    /// Warm or cold.
+    pub(crate) answered: u64,
+    /// Any other end.
+    pub(crate) otherwise: u64,
+    /// Not sent.
+    pub(crate) unsent: u64,
+}
+
+impl Warmd {
+    /// Starts one on the measured core, with a state of its own that is new.
+    pub(crate) fn start(setting: &Setting, sandbox: &StandIn) -> Result<Self> {
+        // Beside what was built: the temporary folder may be no disk.
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+        fs::write(folder.path().join("warm.toml"), config(setting, sandbox, folder.path())?)?;
+        let mut command = clean(env!("CARGO_BIN_EXE_warmd"));
+        if let Some(pem) = &sandbox.place.authority {
+            fs::write(folder.path().join("authority.pem"), pem)?;
+            command.env("SSL_CERT_FILE", folder.path().join("authority.pem"));
+        }
+        command.arg("--config").arg(folder.path().join("warm.toml"));
+        let log = File::create(folder.path().join("log"))?;
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let begun = clock::now();
+        let child = Core::Measured.start(&mut command)?;
+        Ok(Self { folder, child, begun })
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.0.id()
+    }
+
+    /// Runs `warmctl` to its end.
+    pub(crate) fn ctl(&self, arguments: &[&str]) -> Result<Output> {
+        let mut command = clean(env!("CARGO_BIN_EXE_warmctl"));
+        command.arg("--socket").arg(self.folder.path().join("warmd.sock")).args(arguments);
+        Ok(command.stdin(Stdio::null()).output()?)
+    }
+
+    /// Waits until it answers.
+    pub(crate) fn ready(&self) -> Result<()> {
+        let watch = Stopwatch::start();
+        while !self.ctl(&["status", "--json"])?.status.success() {
+            ensure!(watch.elapsed() < PATIENCE, "warmd does not answer; its log:\n{}", self.log()?);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn log(&self) -> Result<String> {
+        Ok(fs::read_to_string(self.folder.path().join("log"))?)
+    }
+
+    /// What a verb takes as a whole process, in order of how long.
+    pub(crate) fn times(&self, arguments: &[&str], runs: usize) -> Result<Vec<Duration>> {
+        let mut times = Vec::new();
+        for _ in 0..runs {
+            let watch = Stopwatch::start();
+            let output = self.ctl(arguments)?;
+            times.push(watch.elapsed());
+            ensure!(output.status.success(), "warmctl {arguments:?} failed");
+        }
+        times.sort_unstable();
+        Ok(times)
+    }
+
+    /// Holds all heartbeats, waits for those in flight, and tells what it counted since its start.
+    pub(crate) fn counted(&self) -> Result<Counted> {
+        ensure!(self.ctl(&["pause", "--all"])?.status.success(), "warmctl pause failed");
+        let mut before = self.counts()?;
+        let watch = Stopwatch::start();
+        loop {
+            std::thread::sleep(Duration::from_millis(300));
+            let now = self.counts()?;
+            if now == before {
+                return Ok(now);
+            }
+            ensure!(watch.elapsed() < PATIENCE, "heartbeats go on through a pause");
+            before = now;
+        }
+    }
+
+    fn counts(&self) -> Result<Counted> {
+        let output = self.ctl(&["status", "--json"])?;
+        let status: Value = serde_json::from_slice(&output.stdout).context("status --json")?;
+        let mut counted = Counted::default();
+        for model in status["models"].as_array().context("a status without models")? {
+            for (outcome, count) in model["counts"].as_object().context("a model without counts")? {
+                let count = count.as_u64().unwrap_or_default();
+                match outcome.as_str() {
+                    "warm" | "cold" => counted.answered += count,
+                    "skipped" | "rate_limited" => counted.unsent += count,
+                    _ => counted.otherwise += count,
+                }
+            }
+        }
+        Ok(counted)
+    }
+
+    /// Of the state file and its log, in bytes.
+    pub(crate) fn state_size(&self) -> u64 {
+        let size = |name| fs::metadata(self.folder.path().join(name)).map_or(0, |file| file.len());
+        size("warmd.db") + size("warmd.db-wal")
+    }
+}
+
+/// A program with the environment of a user who has set nothing.
+fn clean(program: &str) -> Command {
+    let mut command = Command::new(program);
+    for name in [
+        "REPLICATE_API_TOKEN",
+        "REPLICATE_BASE_URL",
+        "WARMD_CONFIG",
+        "WARMD_SOCKET",
+        "STATE_DIRECTORY",
+        "RUNTIME_DIRECTORY",
+        "CREDENTIALS_DIRECTORY",
+        "XDG_RUNTIME_DIR",
+        "NOTIFY_SOCKET",
+        "RUST_LOG",
+        "SSL_CERT_FILE",
+    ] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// The `warm.toml`: everything on, as a service has it. Models on Replicate are spread over as many
+/// accounts as Replicate's limit makes necessary.
+fn config(setting: &Setting, sandbox: &StandIn, folder: &Path) -> Result<String> {
+    let mut text = format!(
+        "[daemon]\nstate = \"{}\"\nsocket = \"{}\"\nlisten = \"127.0.0.1:0\"\n\n\
+         [defaults]\nactive = [\"always\"]\ninterval = \"{}ms\"\n\n\
+         [replicate]\nbase_url = \"{}\"\ncreates_per_minute = {ALLOWED}\n",
+        folder.join("warmd.db").display(),
+        folder.join("warmd.sock").display(),
+        setting.interval.as_millis(),
+        sandbox.place.base_url,
+    );
+    let of_an_account = (AN_ACCOUNT / 60.0 * setting.interval.as_secs_f64()).floor().max(1.0) as usize;
+    for number in 0..setting.models {
+        let name = Setting::name(number);
+        match setting.provider {
+            Provider::Replicate => {
+                let token = token(folder, number / of_an_account)?;
+                let token = token.display();
+                write!(text, "\n[models.{name}]\nreplicate = \"acme/{name}\"\ntoken_file = \"{token}\"\n")?;
+            }
+            Provider::Cog => write!(text, "\n[models.{name}]\ncog = \"{}\"\n", sandbox.place.cogs[number])?,
+        }
+    }
+    Ok(text)
+}
+
+fn token(folder: &Path, account: usize) -> Result<PathBuf> {
+    let path = folder.join(format!("token-{account}"));
+    if !path.exists() {
+        fs::write(&path, format!("r8_benchmark_of_no_account_{account}"))?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+    }
+    Ok(path)
+}

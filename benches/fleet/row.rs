@@ -1,0 +1,126 @@
+//! Measuring one setting: the daemon, and beside it the bare loop.
+
+use crate::bare;
+use crate::daemon::{Counted, Warmd};
+use crate::measure::Watched;
+use crate::peers;
+use crate::process::{Core, Memory};
+use crate::sandbox::{Arrival, StandIn};
+use crate::tally::Tally;
+use crate::way::Setting;
+use anyhow::{Context as _, Result};
+use chrono::TimeDelta;
+use std::time::Duration;
+
+/// What is not measured: a start, and the first heartbeats, which look models up.
+const WARM_UP: Duration = Duration::from_secs(2);
+
+/// Until what is due at the end of the measurement has come.
+const LATE: Duration = Duration::from_millis(500);
+
+/// Within it, a first heartbeat has come.
+const FIRST: Duration = Duration::from_millis(700);
+
+/// Starts of `warmctl status`.
+const LOOKS: usize = 9;
+
+/// One row of the tables.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) setting: Setting,
+    pub(crate) tally: Tally,
+    /// What came in all, the warm-up included, as the sandbox and as the daemon counted.
+    pub(crate) came: u64,
+    pub(crate) counted: Counted,
+    /// Microseconds a heartbeat.
+    pub(crate) cpu: f64,
+    pub(crate) bare: f64,
+    /// A probe of `blackbox_exporter`, and a heartbeat by curl, where they are installed and asked for.
+    pub(crate) blackbox: Option<f64>,
+    pub(crate) curl: Option<f64>,
+    pub(crate) memory: Memory,
+    /// Bytes a heartbeat.
+    pub(crate) written: f64,
+    pub(crate) grown: f64,
+    /// From exec to the sandbox.
+    pub(crate) first: Duration,
+    /// Of `warmctl status`.
+    pub(crate) look: Duration,
+}
+
+impl Row {
+    pub(crate) fn measure(setting: &Setting, lasts: Duration, with_peers: bool) -> Result<Self> {
+        let mut sandbox = StandIn::start(setting)?;
+        let warmd = Warmd::start(setting, &sandbox)?;
+        warmd.ready()?;
+        std::thread::sleep(setting.interval + WARM_UP);
+        let size = warmd.state_size();
+        let watched = Watched::watch(warmd.pid(), lasts)?;
+        let grown = warmd.state_size().saturating_sub(size);
+        std::thread::sleep(LATE);
+        let looks = warmd.times(&["status"], LOOKS)?;
+        let counted = warmd.counted()?;
+        let arrivals = sandbox.arrivals()?;
+        let tally = Tally::of(setting, &arrivals, watched.from(), watched.until())?;
+        let first = first(&warmd, &arrivals)?;
+        drop(warmd);
+        let each = |bytes: u64| bytes as f64 / tally.came.max(1) as f64;
+        let mut row = Self {
+            setting: *setting,
+            came: arrivals.len() as u64,
+            counted,
+            cpu: watched.cpu_each_arrival(&arrivals),
+            bare: f64::NAN,
+            blackbox: None,
+            curl: None,
+            memory: watched.memory,
+            written: each(watched.written),
+            grown: each(grown),
+            first,
+            look: looks[LOOKS / 2],
+            tally,
+        };
+        row.bare = limit(setting, lasts)?;
+        if with_peers {
+            row.blackbox = peers::blackbox(setting, WARM_UP, lasts)?;
+            row.curl = peers::curl(setting)?;
+        }
+        Ok(row)
+    }
+
+    /// None lost, none doubled, none counted otherwise than it was.
+    pub(crate) fn is_exact(&self) -> bool {
+        self.tally.lost == 0
+            && self.tally.doubled == 0
+            && self.counted == Counted { answered: self.came, ..Counted::default() }
+    }
+}
+
+/// CPU of the bare loop, for as many calls at the same pace.
+fn limit(setting: &Setting, lasts: Duration) -> Result<f64> {
+    let mut sandbox = StandIn::start(setting)?;
+    let mut bare = bare::start(setting, &sandbox, None, Core::Measured)?;
+    std::thread::sleep(setting.interval + WARM_UP);
+    let watched = Watched::watch(bare.0.id(), lasts)?;
+    anyhow::ensure!(bare.0.try_wait()?.is_none(), "the bare loop ended");
+    Ok(watched.cpu_each_arrival(&sandbox.arrivals()?))
+}
+
+/// From exec to the first heartbeat at the sandbox: the median of several starts.
+pub(crate) fn first_heartbeat(setting: &Setting, starts: usize) -> Result<Duration> {
+    let mut took = Vec::new();
+    for _ in 0..starts {
+        let mut sandbox = StandIn::start(setting)?;
+        let warmd = Warmd::start(setting, &sandbox)?;
+        std::thread::sleep(FIRST);
+        took.push(first(&warmd, &sandbox.arrivals()?)?);
+    }
+    took.sort_unstable();
+    Ok(took.get(starts / 2).copied().unwrap_or_default())
+}
+
+fn first(warmd: &Warmd, arrivals: &[Arrival]) -> Result<Duration> {
+    let first = arrivals.iter().map(|(_, at)| *at).min();
+    let first = first.with_context(|| format!("no heartbeat came; {:?}", warmd.log()))?;
+    Ok(TimeDelta::microseconds(first - warmd.begun.timestamp_micros()).to_std()?)
+}

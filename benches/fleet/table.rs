@@ -1,0 +1,124 @@
+//! The figures as tables of Markdown, their columns aligned.
+
+use crate::row::Row;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// When heartbeats came, and how they were counted.
+pub(crate) fn rhythm(rows: &[Row]) -> String {
+    let head = ["models", "way", "due", "lost", "doubled", "counted", "lag p50", "p99", "max"];
+    let lines = rows.iter().map(|row| {
+        let Row { setting, tally, counted, came, .. } = row;
+        let counted = if row.is_exact() {
+            "all".to_owned()
+        } else {
+            format!(
+                "{} of {came}, {} otherwise, {} unsent",
+                counted.answered, counted.otherwise, counted.unsent
+            )
+        };
+        vec![
+            models(row),
+            setting.way().to_owned(),
+            tally.due.to_string(),
+            tally.lost.to_string(),
+            tally.doubled.to_string(),
+            counted,
+            ms(tally.lag(0.5)),
+            ms(tally.lag(0.99)),
+            ms(tally.lag(1.0)),
+        ]
+    });
+    markdown(&head, &lines.collect::<Vec<_>>())
+}
+
+/// What heartbeats cost the daemon, and what the same calls cost the bare loop and the peers.
+pub(crate) fn cpu(rows: &[Row]) -> String {
+    let head = [
+        "models",
+        "way",
+        "warmd",
+        "bare loop",
+        "ratio",
+        "blackbox_exporter, a probe",
+        "ratio",
+        "curl",
+        "ratio",
+    ];
+    let lines = rows.iter().map(|row| {
+        let ratio =
+            |other: Option<f64>| other.map_or("–".to_owned(), |other| format!("{:.2}", row.cpu / other));
+        vec![
+            models(row),
+            row.setting.way().to_owned(),
+            us(Some(row.cpu)),
+            us(Some(row.bare)),
+            ratio(Some(row.bare)),
+            us(row.blackbox),
+            ratio(row.blackbox),
+            us(row.curl),
+            ratio(row.curl),
+        ]
+    });
+    markdown(&head, &lines.collect::<Vec<_>>())
+}
+
+/// What it takes otherwise.
+pub(crate) fn costs(rows: &[Row]) -> String {
+    let head = [
+        "models",
+        "way",
+        "RSS",
+        "peak",
+        "written a heartbeat",
+        "state grows a heartbeat",
+        "exec to first heartbeat",
+        "warmctl status",
+    ];
+    let lines = rows.iter().map(|row| {
+        let mb = |kib: u64| format!("{:.1} MB", kib as f64 * 1024.0 / 1e6);
+        vec![
+            models(row),
+            row.setting.way().to_owned(),
+            mb(row.memory.now),
+            mb(row.memory.peak),
+            format!("{:.0} B", row.written),
+            format!("{:.0} B", row.grown),
+            ms(row.first),
+            ms(row.look),
+        ]
+    });
+    markdown(&head, &lines.collect::<Vec<_>>())
+}
+
+fn models(row: &Row) -> String {
+    format!("{} / {} s", row.setting.models, row.setting.interval.as_secs())
+}
+
+fn us(figure: Option<f64>) -> String {
+    figure.map_or("–".to_owned(), |figure| format!("{figure:.0} µs"))
+}
+
+fn ms(duration: Duration) -> String {
+    format!("{:.1} ms", duration.as_secs_f64() * 1e3)
+}
+
+fn markdown(head: &[&str], lines: &[Vec<String>]) -> String {
+    let head: Vec<String> = head.iter().map(|&word| word.to_owned()).collect();
+    let width = |column: usize| {
+        let cells = std::iter::once(&head).chain(lines).filter_map(|line| line.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
+    };
+    let mut text = String::new();
+    let mut add = |line: &[String]| {
+        for (column, cell) in line.iter().enumerate() {
+            // Writing to a String can't fail.
+            let _ = write!(text, "| {cell:>width$} ", width = width(column));
+        }
+        text.push_str("|\n");
+    };
+    add(&head);
+    add(&(0..head.len()).map(|column| format!("{}:", "-".repeat(width(column) - 1))).collect::<Vec<_>>());
+    lines.iter().for_each(|line| add(line));
+    text
+}
