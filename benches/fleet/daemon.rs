@@ -8,8 +8,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -21,7 +20,7 @@ const AN_ACCOUNT: f64 = 600.0;
 const ALLOWED: u32 = 1200;
 
 /// How long anything may take that happens at once.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running daemon.
 pub(crate) struct Warmd {
@@ -38,7 +37,7 @@ pub(crate) struct Counted {
     pub(crate) answered: u64,
     /// Any other end.
     pub(crate) otherwise: u64,
-    /// Not sent.
+    /// Not sent: the one before was in flight, as at the start, while the model is looked up; or the pace.
     pub(crate) unsent: u64,
 }
 
@@ -52,6 +51,9 @@ impl Warmd {
         if let Some(pem) = &sandbox.place.authority {
             fs::write(folder.path().join("authority.pem"), pem)?;
             command.env("SSL_CERT_FILE", folder.path().join("authority.pem"));
+        }
+        for account in 0..=setting.models / of_an_account(setting) {
+            command.env(token(account), format!("r8_benchmark_of_no_account_{account}"));
         }
         command.arg("--config").arg(folder.path().join("warm.toml"));
         let log = File::create(folder.path().join("log"))?;
@@ -82,8 +84,11 @@ impl Warmd {
         Ok(())
     }
 
+    /// The end of its log.
     pub(crate) fn log(&self) -> Result<String> {
-        Ok(fs::read_to_string(self.folder.path().join("log"))?)
+        let log = fs::read_to_string(self.folder.path().join("log"))?;
+        let lines: Vec<&str> = log.lines().collect();
+        Ok(lines[lines.len().saturating_sub(10)..].join("\n"))
     }
 
     /// What a verb takes as a whole process, in order of how long.
@@ -93,7 +98,12 @@ impl Warmd {
             let watch = Stopwatch::start();
             let output = self.ctl(arguments)?;
             times.push(watch.elapsed());
-            ensure!(output.status.success(), "warmctl {arguments:?} failed");
+            let said = String::from_utf8_lossy(&output.stderr);
+            ensure!(
+                output.status.success(),
+                "warmctl {arguments:?} failed: {said}; warmd's log:\n{}",
+                self.log()?
+            );
         }
         times.sort_unstable();
         Ok(times)
@@ -172,14 +182,12 @@ fn config(setting: &Setting, sandbox: &StandIn, folder: &Path) -> Result<String>
         setting.interval.as_millis(),
         sandbox.place.base_url,
     );
-    let of_an_account = (AN_ACCOUNT / 60.0 * setting.interval.as_secs_f64()).floor().max(1.0) as usize;
     for number in 0..setting.models {
         let name = Setting::name(number);
         match setting.provider {
             Provider::Replicate => {
-                let token = token(folder, number / of_an_account)?;
-                let token = token.display();
-                write!(text, "\n[models.{name}]\nreplicate = \"acme/{name}\"\ntoken_file = \"{token}\"\n")?;
+                let token = token(number / of_an_account(setting));
+                write!(text, "\n[models.{name}]\nreplicate = \"acme/{name}\"\ntoken_env = \"{token}\"\n")?;
             }
             Provider::Cog => write!(text, "\n[models.{name}]\ncog = \"{}\"\n", sandbox.place.cogs[number])?,
         }
@@ -187,11 +195,12 @@ fn config(setting: &Setting, sandbox: &StandIn, folder: &Path) -> Result<String>
     Ok(text)
 }
 
-fn token(folder: &Path, account: usize) -> Result<PathBuf> {
-    let path = folder.join(format!("token-{account}"));
-    if !path.exists() {
-        fs::write(&path, format!("r8_benchmark_of_no_account_{account}"))?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
-    }
-    Ok(path)
+/// How many models Replicate's limit allows an account.
+fn of_an_account(setting: &Setting) -> usize {
+    (AN_ACCOUNT / 60.0 * setting.interval.as_secs_f64()).floor().max(1.0) as usize
+}
+
+/// The variable with an account's token: short, since a `warm.toml` is at most a MB.
+fn token(account: usize) -> String {
+    format!("T{account}")
 }

@@ -107,5 +107,5 @@ pub(crate) fn curl(setting: &Setting) -> Result<Option<f64>> {
     let before = ended_children()?;
     let mut shell = Core::Measured.start(Command::new("sh").args(["-c", &script]).stdin(Stdio::null()))?;
     ensure!(shell.0.wait()?.success(), "curl failed");
-    Ok(Some((ended_children()? - before).as_secs_f64() * 1e6 / CURLS as f64))
+    Ok(Some(ended_children()?.saturating_sub(before).as_secs_f64() * 1e6 / CURLS as f64))
 }

@@ -90,9 +90,12 @@ impl Row {
 
     /// None lost, none doubled, none counted otherwise than it was.
     pub(crate) fn is_exact(&self) -> bool {
-        self.tally.lost == 0
-            && self.tally.doubled == 0
-            && self.counted == Counted { answered: self.came, ..Counted::default() }
+        self.tally.lost == 0 && self.tally.doubled == 0 && self.is_counted()
+    }
+
+    /// The daemon counted what came, each as answered.
+    pub(crate) fn is_counted(&self) -> bool {
+        (self.counted.answered, self.counted.otherwise) == (self.came, 0)
     }
 }
 

@@ -6,16 +6,13 @@ use std::time::Duration;
 
 /// When heartbeats came, and how they were counted.
 pub(crate) fn rhythm(rows: &[Row]) -> String {
-    let head = ["models", "way", "due", "lost", "doubled", "counted", "lag p50", "p99", "max"];
+    let head = ["models", "way", "due", "lost", "doubled", "came, warm-up included", "lag p50", "p99", "max"];
     let lines = rows.iter().map(|row| {
         let Row { setting, tally, counted, came, .. } = row;
-        let counted = if row.is_exact() {
-            "all".to_owned()
+        let counted = if row.is_counted() {
+            format!("{came}, all counted")
         } else {
-            format!(
-                "{} of {came}, {} otherwise, {} unsent",
-                counted.answered, counted.otherwise, counted.unsent
-            )
+            format!("{came}; {} counted as answered, {} as failed", counted.answered, counted.otherwise)
         };
         vec![
             models(row),
@@ -119,6 +116,8 @@ fn markdown(head: &[&str], lines: &[Vec<String>]) -> String {
     };
     add(&head);
     add(&(0..head.len()).map(|column| format!("{}:", "-".repeat(width(column) - 1))).collect::<Vec<_>>());
-    lines.iter().for_each(|line| add(line));
+    for line in lines {
+        add(line);
+    }
     text
 }

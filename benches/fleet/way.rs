@@ -23,7 +23,6 @@ pub(crate) struct Setting {
 }
 
 impl Setting {
-
     /// The name of a model in `warm.toml`, and behind `acme/` on Replicate.
     pub(crate) fn name(number: usize) -> String {
         format!("m{number:05}")
