@@ -5,6 +5,7 @@ mod alerts;
 mod api;
 mod calendar;
 pub mod cli;
+mod clockset;
 mod clockwatch;
 pub mod command;
 pub mod configuration;
@@ -30,7 +31,7 @@ use anyhow::Context;
 use api::Api;
 use command::Handle;
 use configuration::Configuration;
-use engine::Engine;
+use engine::{Engine, Services};
 use listen::socket::{Socket, SocketFile};
 use listen::tcp::{Tcp, Trouble};
 use listen::{Limits, serve};
@@ -41,6 +42,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use systemd::Notifier;
 use tasks::Tasks;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// What comes after the grace for heartbeats in flight: the last flush.
@@ -98,7 +100,9 @@ impl Daemon {
         let alerts = Alerts::new(&recovered.notes, store.clone(), &client, &env);
         tasks.start("alerts", alerts.courier.run(ending.clone()));
         let (known, watch) = (known(recovered), (alerts.watch, alerts.mail));
-        let run = Engine::new(configuration, known, store.clone(), watch, client, Notifier::new(), trouble);
+        let clock_set = Arc::new(Notify::new());
+        let services = Services { client, notifier: Notifier::new(), clock_set: clock_set.clone() };
+        let run = Engine::new(configuration, known, store.clone(), watch, services, trouble);
         tasks.start("engine", run.run(commands, ending.clone()));
         let api = Api::new(engine.clone(), store.clone(), reloader.clone(), alerts.trial);
         let everything = api::everything(api.clone());
@@ -110,7 +114,7 @@ impl Daemon {
         let zones = Arc::new(Mutex::new(zones));
         let reload = Reload { path, env, zones: zones.clone(), engine: engine.clone() };
         tasks.start("reload", reload.run(requests, stop.clone()));
-        tasks.start("calendar", calendar::run(engine.clone(), zones, stop.clone()));
+        tasks.start("calendar", calendar::run(engine.clone(), zones, clock_set, stop.clone()));
         let (file, stopped) = (store.clone(), stop.clone());
         tasks.start("store", async move {
             tokio::select! {

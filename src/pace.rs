@@ -116,7 +116,8 @@ impl Pace {
     /// When the next create may go: `now`, or later.
     pub fn ready_at(&self, now: Instant) -> Instant {
         let held = self.held_until.filter(|until| *until > now).unwrap_or(now);
-        let recent = self.sent.iter().filter(|at| now.saturating_duration_since(**at) < MINUTE).count();
+        let gone = self.sent.partition_point(|at| now.saturating_duration_since(*at) >= MINUTE);
+        let recent = self.sent.len() - gone;
         let limit = self.limit(now) as usize;
         if recent < limit {
             return held;

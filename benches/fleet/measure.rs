@@ -44,24 +44,47 @@ impl Watched {
         self.marks.last().map_or(DateTime::UNIX_EPOCH, |(at, _)| *at)
     }
 
-    /// CPU for each of what came: the median of the slices, in microseconds.
-    pub(crate) fn cpu_each(&self, came: impl Fn(DateTime<Utc>, DateTime<Utc>) -> usize) -> f64 {
-        let each = self.marks.windows(2).filter_map(|pair| {
-            let [(from, _), (until, cpu)] = pair else { return None };
-            let came = came(*from, *until);
-            (came > 0).then(|| cpu.as_secs_f64() * 1e6 / came as f64)
+    /// CPU for each of what came to the sandbox, slice by slice, in microseconds.
+    fn cpu_each(&self, arrivals: &[Arrival]) -> Vec<f64> {
+        let slices = self.marks.windows(2).map(|pair| match pair {
+            [(from, _), (until, cpu)] => {
+                cpu.as_secs_f64() * 1e6 / tally::came(arrivals, *from, *until) as f64
+            }
+            _ => f64::NAN,
         });
-        median(each.collect())
+        slices.collect()
+    }
+}
+
+/// CPU of two that work at the same time on the same core, so that whatever else the machine does meets both.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Beside {
+    /// Of the daemon, in microseconds a heartbeat; of the other, for each of its own. Medians of the slices.
+    pub(crate) warmd: f64,
+    pub(crate) other: f64,
+    /// The median of the slices' ratios.
+    pub(crate) ratio: f64,
+}
+
+impl Beside {
+    /// Watches both for so long.
+    pub(crate) fn watch(warmd: u32, other: u32, lasts: Duration) -> Result<(Watched, Watched)> {
+        std::thread::scope(|scope| {
+            let warmd = scope.spawn(move || Watched::watch(warmd, lasts));
+            let other = Watched::watch(other, lasts)?;
+            Ok((warmd.join().map_err(|_| anyhow::anyhow!("the watch panicked"))??, other))
+        })
     }
 
-    /// As above, for what came to the sandbox.
-    pub(crate) fn cpu_each_arrival(&self, arrivals: &[Arrival]) -> f64 {
-        self.cpu_each(|from, until| tally::came(arrivals, from, until))
+    pub(crate) fn of(warmd: (&Watched, &[Arrival]), other: (&Watched, &[Arrival])) -> Self {
+        let (warmd, other) = (warmd.0.cpu_each(warmd.1), other.0.cpu_each(other.1));
+        let ratios = warmd.iter().zip(&other).map(|(warmd, other)| warmd / other).collect();
+        Self { warmd: median(warmd), other: median(other), ratio: median(ratios) }
     }
 }
 
 /// The one in the middle; nothing of nothing.
-pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
+fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_unstable_by(f64::total_cmp);
     figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
 }

@@ -1,7 +1,6 @@
 //! What people use otherwise, where it is installed: `blackbox_exporter`, and curl in a loop of the shell.
 
 use crate::bare;
-use crate::measure::Watched;
 use crate::process::{Core, Owned, ended_children};
 use crate::sandbox::StandIn;
 use crate::way::{Provider, Setting};
@@ -11,6 +10,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
+use tempfile::TempDir;
 use warmd::clock::Stopwatch;
 
 /// Its names: Debian's, and its own.
@@ -43,11 +43,18 @@ pub(crate) fn exporter() -> Option<PathBuf> {
     on_path(&EXPORTERS)
 }
 
-/// CPU of `blackbox_exporter` a probe, in microseconds, at a setting's rate; none where it isn't installed.
-/// A probe is one POST, where a heartbeat makes two calls.
-pub(crate) fn blackbox(setting: &Setting, warm_up: Duration, lasts: Duration) -> Result<Option<f64>> {
+/// `blackbox_exporter` at work. A probe is one POST, where a heartbeat makes two calls.
+pub(crate) struct Probing {
+    pub(crate) exporter: Owned,
+    driver: Owned,
+    pub(crate) sandbox: StandIn,
+    _modules: TempDir,
+}
+
+/// Starts it on the measured core, driven at a setting's rate; none where it isn't installed.
+pub(crate) fn blackbox(setting: &Setting) -> Result<Option<Probing>> {
     let Some(program) = exporter() else { return Ok(None) };
-    let mut sandbox = StandIn::start(setting)?;
+    let sandbox = StandIn::start(setting)?;
     let folder = tempfile::tempdir()?;
     let modules = folder.path().join("blackbox.yml");
     let mut body = serde_json::json!({"input": {"prompt": "hello", "max_tokens": 1}});
@@ -74,11 +81,16 @@ pub(crate) fn blackbox(setting: &Setting, warm_up: Duration, lasts: Duration) ->
         std::thread::sleep(Duration::from_millis(50));
     }
     let probe = format!("http://127.0.0.1:{port}/probe?module=beat&target=");
-    let mut driver: Owned = bare::start(setting, &sandbox, Some(probe), Core::Others)?;
-    std::thread::sleep(setting.interval + warm_up);
-    let watched = Watched::watch(exporter.0.id(), lasts)?;
-    ensure!(driver.0.try_wait()?.is_none(), "what drives blackbox_exporter ended");
-    Ok(Some(watched.cpu_each_arrival(&sandbox.arrivals()?)))
+    let driver = bare::start(setting, &sandbox, Some(probe), Core::Others)?;
+    Ok(Some(Probing { exporter, driver, sandbox, _modules: folder }))
+}
+
+impl Probing {
+    /// An error where it is not driven any more.
+    pub(crate) fn is_driven(&mut self) -> Result<()> {
+        ensure!(self.driver.0.try_wait()?.is_none(), "what drives blackbox_exporter ended");
+        Ok(())
+    }
 }
 
 /// CPU of a heartbeat's calls by curl from a shell, in microseconds, the shell's own included; none where

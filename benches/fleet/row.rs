@@ -1,8 +1,8 @@
-//! Measuring one setting: the daemon, and beside it the bare loop.
+//! Measuring one setting: the daemon alone, then with the bare loop at work beside it, then with a peer.
 
 use crate::bare;
 use crate::daemon::{Counted, Warmd};
-use crate::measure::Watched;
+use crate::measure::{Beside, Watched};
 use crate::peers;
 use crate::process::{Core, Memory};
 use crate::sandbox::{Arrival, StandIn};
@@ -32,11 +32,10 @@ pub(crate) struct Row {
     /// What came in all, the warm-up included, as the sandbox and as the daemon counted.
     pub(crate) came: u64,
     pub(crate) counted: Counted,
-    /// Microseconds a heartbeat.
-    pub(crate) cpu: f64,
-    pub(crate) bare: f64,
-    /// A probe of `blackbox_exporter`, and a heartbeat by curl, where they are installed and asked for.
-    pub(crate) blackbox: Option<f64>,
+    /// CPU beside the bare loop; beside `blackbox_exporter`, where that is installed and asked for.
+    pub(crate) bare: Beside,
+    pub(crate) blackbox: Option<Beside>,
+    /// CPU of a heartbeat by curl, in microseconds, as above.
     pub(crate) curl: Option<f64>,
     pub(crate) memory: Memory,
     /// Bytes a heartbeat.
@@ -59,33 +58,31 @@ impl Row {
         let grown = warmd.state_size().saturating_sub(size);
         std::thread::sleep(LATE);
         let looks = warmd.times(&["status"], LOOKS)?;
+        let bare = beside_bare(setting, &warmd, lasts)?;
+        let blackbox = if with_peers { beside_blackbox(setting, &warmd, lasts)? } else { None };
         let counted = warmd.counted()?;
         let arrivals = sandbox.arrivals()?;
         let tally = Tally::of(setting, &arrivals, watched.from(), watched.until())?;
         let first = first(&warmd, &arrivals)?;
         drop(warmd);
         let each = |bytes: u64| bytes as f64 / tally.came.max(1) as f64;
-        let mut row = Self {
+        let of_warmd = |(warmd, other, others): (Watched, Watched, Vec<Arrival>)| {
+            Beside::of((&warmd, &arrivals), (&other, &others))
+        };
+        Ok(Self {
             setting: *setting,
             came: arrivals.len() as u64,
             counted,
-            cpu: watched.cpu_each_arrival(&arrivals),
-            bare: f64::NAN,
-            blackbox: None,
-            curl: None,
+            bare: of_warmd(bare),
+            blackbox: blackbox.map(of_warmd),
+            curl: if with_peers { peers::curl(setting)? } else { None },
             memory: watched.memory,
             written: each(watched.written),
             grown: each(grown),
             first,
             look: looks[LOOKS / 2],
             tally,
-        };
-        row.bare = limit(setting, lasts)?;
-        if with_peers {
-            row.blackbox = peers::blackbox(setting, WARM_UP, lasts)?;
-            row.curl = peers::curl(setting)?;
-        }
-        Ok(row)
+        })
     }
 
     /// None lost, none doubled, none counted otherwise than it was.
@@ -99,14 +96,31 @@ impl Row {
     }
 }
 
-/// CPU of the bare loop, for as many calls at the same pace.
-fn limit(setting: &Setting, lasts: Duration) -> Result<f64> {
+/// The daemon, with the bare loop beside it that makes as many calls at the same pace; and when those came.
+fn beside_bare(
+    setting: &Setting,
+    warmd: &Warmd,
+    lasts: Duration,
+) -> Result<(Watched, Watched, Vec<Arrival>)> {
     let mut sandbox = StandIn::start(setting)?;
     let mut bare = bare::start(setting, &sandbox, None, Core::Measured)?;
     std::thread::sleep(setting.interval + WARM_UP);
-    let watched = Watched::watch(bare.0.id(), lasts)?;
+    let (of_warmd, of_bare) = Beside::watch(warmd.pid(), bare.0.id(), lasts)?;
     anyhow::ensure!(bare.0.try_wait()?.is_none(), "the bare loop ended");
-    Ok(watched.cpu_each_arrival(&sandbox.arrivals()?))
+    Ok((of_warmd, of_bare, sandbox.arrivals()?))
+}
+
+/// As above, with `blackbox_exporter`.
+fn beside_blackbox(
+    setting: &Setting,
+    warmd: &Warmd,
+    lasts: Duration,
+) -> Result<Option<(Watched, Watched, Vec<Arrival>)>> {
+    let Some(mut probing) = peers::blackbox(setting)? else { return Ok(None) };
+    std::thread::sleep(setting.interval + WARM_UP);
+    let (of_warmd, of_probes) = Beside::watch(warmd.pid(), probing.exporter.0.id(), lasts)?;
+    probing.is_driven()?;
+    Ok(Some((of_warmd, of_probes, probing.sandbox.arrivals()?)))
 }
 
 /// From exec to the first heartbeat at the sandbox: the median of several starts.

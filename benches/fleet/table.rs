@@ -43,18 +43,18 @@ pub(crate) fn cpu(rows: &[Row]) -> String {
         "ratio",
     ];
     let lines = rows.iter().map(|row| {
-        let ratio =
-            |other: Option<f64>| other.map_or("–".to_owned(), |other| format!("{:.2}", row.cpu / other));
+        let ratio = |ratio: Option<f64>| ratio.map_or("–".to_owned(), |ratio| format!("{ratio:.2}"));
+        let blackbox = row.blackbox;
         vec![
             models(row),
             row.setting.way().to_owned(),
-            us(Some(row.cpu)),
-            us(Some(row.bare)),
-            ratio(Some(row.bare)),
-            us(row.blackbox),
-            ratio(row.blackbox),
+            us(Some(row.bare.warmd)),
+            us(Some(row.bare.other)),
+            ratio(Some(row.bare.ratio)),
+            us(blackbox.map(|beside| beside.other)),
+            ratio(blackbox.map(|beside| beside.ratio)),
             us(row.curl),
-            ratio(row.curl),
+            ratio(row.curl.map(|curl| row.bare.warmd / curl)),
         ]
     });
     markdown(&head, &lines.collect::<Vec<_>>())

@@ -200,6 +200,11 @@ impl Watch {
         self.tell(&(Condition::ConfigError, None), None, true, now)
     }
 
+    /// Whether anything goes on that may have to be told, or told again, some time.
+    pub fn has_incidents(&self) -> bool {
+        !self.incidents.is_empty()
+    }
+
     /// What is to be kept over a restart, or not any more, since this was asked last.
     pub fn changes(&mut self) -> Vec<Kept> {
         let changed = std::mem::take(&mut self.changed);

@@ -5,6 +5,7 @@
 
 use super::env::Env;
 use crate::quote;
+use memchr::memmem;
 use reqwest::header::HeaderValue;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
@@ -221,7 +222,7 @@ impl Token {
 
     /// Whether it is in what a server said.
     pub fn is_in(&self, said: &[u8]) -> bool {
-        self.0.len() >= SECRET_LENGTH && said.windows(self.0.len()).any(|window| window == self.0.as_bytes())
+        self.0.len() >= SECRET_LENGTH && memmem::find(said, self.0.as_bytes()).is_some()
     }
 
     /// Takes it out of a text; whether it was there.

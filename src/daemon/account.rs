@@ -14,7 +14,18 @@ const LOOK_AGAIN: Duration = Duration::from_mins(15);
 pub(super) struct Account {
     /// Its creates.
     pub(super) pace: Pace,
+    /// Its models, in the file's order: the first come first where not all can.
+    pub(super) models: Vec<ModelName>,
     block: Option<Block>,
+}
+
+/// What it grants its models: they are held anew where that changes, as it seldom does.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Terms {
+    limit: u32,
+    learned: bool,
+    /// Since when it is blocked, and who looks again.
+    blocked: Option<(Instant, Option<ModelName>)>,
 }
 
 #[derive(Debug)]
@@ -41,7 +52,13 @@ pub(super) struct Demand {
 
 impl Account {
     pub(super) fn new(creates_per_minute: u32) -> Self {
-        Self { pace: Pace::new(creates_per_minute), block: None }
+        Self { pace: Pace::new(creates_per_minute), models: Vec::new(), block: None }
+    }
+
+    /// What it grants its models at `now`.
+    pub(super) fn terms(&self, now: Instant) -> Terms {
+        let blocked = self.block.as_ref().map(|block| (block.since, block.looking.clone()));
+        Terms { limit: self.pace.limit(now), learned: self.pace.is_learned(now), blocked }
     }
 
     /// Takes in a heartbeat of `model` that was sent at `sent` and has landed.

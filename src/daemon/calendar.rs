@@ -1,91 +1,68 @@
 //! Calendar work: folding and retention by the hour, a look at the time zones by the minute.
 //!
-//! Written as cron, and rung by a cron scheduler; heartbeats are not: it looks at its jobs twice a
-//! second, and hands them over a short queue. It knows when a job is next due and nothing else, so that a
-//! clock set back would silence it for as long: it is set up anew then.
+//! Done by the civil clock, which may be set: what is due next is worked out anew from each look at it, and
+//! no wait is longer than a minute.
 
-use super::clockwatch::ClockWatch;
 use super::command::{Command, Handle};
-use crate::clock::Stopwatch;
+use crate::clock;
 use crate::hours::zone::Zones;
+use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-use tokio::sync::mpsc;
-use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// Two minutes past each hour: the hour that ended is complete by then.
-const FOLD: &str = "0 2 * * * *";
+const FOLD: Chime = Chime { every: TimeDelta::hours(1), past: TimeDelta::minutes(2) };
 
 /// Half past each minute.
-const ZONES: &str = "30 * * * * *";
+const ZONES: Chime = Chime { every: TimeDelta::minutes(1), past: TimeDelta::seconds(30) };
 
-/// How often the clock is looked at.
-const LOOK: Duration = Duration::from_secs(1);
-
-/// A scheduler that has rung nothing for this long, though it has something to ring each minute, is dead.
-const SILENT: Duration = Duration::from_mins(3);
-
-/// What there is to be done.
+/// What comes again and again, counted from the start of 1970, UTC.
 #[derive(Debug, Clone, Copy)]
-enum Work {
-    Fold,
-    Zones,
+struct Chime {
+    every: TimeDelta,
+    past: TimeDelta,
 }
 
-/// Does the calendar's work until `stop`.
+impl Chime {
+    /// The first after `now`.
+    fn after(self, now: DateTime<Utc>) -> DateTime<Utc> {
+        let (every, past) = (self.every.num_milliseconds(), self.past.num_milliseconds());
+        let since_last = (now.timestamp_millis() - past).rem_euclid(every);
+        let next = DateTime::from_timestamp_millis(now.timestamp_millis() - since_last + every);
+        // No clock is set to the end of time.
+        next.unwrap_or(now)
+    }
+}
+
+/// Does the calendar's work until `stop`; looks at the clock when it is told that it was set.
 pub(super) async fn run(
     engine: Handle,
     zones: Arc<Mutex<Zones>>,
+    clock_set: Arc<Notify>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let (bell, mut rung) = mpsc::channel(8);
-    let mut scheduler = set_up(&bell).await?;
-    let (mut clock_watch, mut silent) = (ClockWatch::start(), Stopwatch::start());
+    let mut now = clock::now();
     loop {
-        let work = tokio::select! {
-            () = stop.cancelled() => break,
-            work = rung.recv() => work,
-            () = tokio::time::sleep(LOOK) => None,
-        };
-        if work.is_some() {
-            silent = Stopwatch::start();
+        let (fold_at, zones_at) = (FOLD.after(now), ZONES.after(now));
+        let wait = (fold_at.min(zones_at) - now).to_std().unwrap_or_default();
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(wait) => {}
+            () = clock_set.notified() => {}
         }
+        // Set back, it is this again some time; set forward, it is as if it had come by itself.
+        now = clock::now();
         // Only a stopping engine takes no command: nothing is left to be done then.
-        let _ = match work {
-            Some(Work::Fold) => engine.tell(Command::Fold).await,
-            Some(Work::Zones) => match changed(&zones) {
-                Some(new) => engine.tell(Command::Rezone(new)).await,
-                None => Ok(()),
-            },
-            None => Ok(()),
-        };
-        let set_back = clock_watch.moved().is_some_and(|moved| moved.seconds() < 0.0);
-        if set_back || silent.elapsed() > SILENT {
-            tracing::debug!("the calendar is set up anew");
-            scheduler.shutdown().await?;
-            scheduler = set_up(&bell).await?;
-            silent = Stopwatch::start();
+        if now >= fold_at {
+            let _ = engine.tell(Command::Fold).await;
+        }
+        if now >= zones_at
+            && let Some(new) = changed(&zones)
+        {
+            let _ = engine.tell(Command::Rezone(new)).await;
         }
     }
-    scheduler.shutdown().await?;
-    Ok(())
-}
-
-/// A scheduler that rings for each piece of work; the work itself is the caller's.
-async fn set_up(bell: &mpsc::Sender<Work>) -> Result<JobScheduler, JobSchedulerError> {
-    let scheduler = JobScheduler::new().await?;
-    for (when, work) in [(FOLD, Work::Fold), (ZONES, Work::Zones)] {
-        let bell = bell.clone();
-        let ring = move |_, _| {
-            // Where so much waits already, this is among it.
-            let _ = bell.try_send(work);
-            Box::pin(async {}) as std::pin::Pin<Box<dyn Future<Output = ()> + Send>>
-        };
-        scheduler.add(Job::new_async(when, ring)?).await?;
-    }
-    scheduler.start().await?;
-    Ok(scheduler)
 }
 
 /// The system's zones, if they are others than those known.
@@ -95,4 +72,22 @@ fn changed(zones: &Mutex<Zones>) -> Option<Zones> {
         *known = known.reread();
         known.clone()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_one_is_after_now_and_never_now() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        for (now, fold, zones) in [
+            ("2026-11-21T10:01:59.999Z", "2026-11-21T10:02:00Z", "2026-11-21T10:02:30Z"),
+            ("2026-11-21T10:02:00Z", "2026-11-21T11:02:00Z", "2026-11-21T10:02:30Z"),
+            ("2026-12-31T23:30:30Z", "2027-01-01T00:02:00Z", "2026-12-31T23:31:30Z"),
+            ("1969-12-31T23:59:59Z", "1970-01-01T00:02:00Z", "1970-01-01T00:00:30Z"),
+        ] {
+            assert_eq!((FOLD.after(at(now)), ZONES.after(at(now))), (at(fold), at(zones)), "{now}");
+        }
+    }
 }

@@ -9,9 +9,11 @@ mod flight;
 mod load;
 mod lookout;
 mod slot;
+mod timers;
 
 use super::account::{Account, Demand};
 use super::alerts::Mail;
+use super::clockset::ClockSet;
 use super::clockwatch::{ClockWatch, Moved};
 use super::command::Command;
 use super::configuration::Configuration;
@@ -33,21 +35,28 @@ use crate::store::{Asked, Store};
 use chores::Chore;
 use chrono::{DateTime, Utc};
 use flight::Landed;
-use futures_util::StreamExt;
 use slot::Slot;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::mpsc;
+use std::time::{Duration, Instant};
+use timers::Timers;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::{Id, JoinSet};
-use tokio::time::MissedTickBehavior;
-use tokio_util::time::DelayQueue;
 
 /// How often the clocks are compared, accounts and states looked at, and the watchdog fed.
 const TICK: Duration = Duration::from_secs(1);
 
-/// No timer runs for longer than this: far instants are looked at again on the way.
-const LONGEST_TIMER: Duration = Duration::from_hours(1);
+/// As above, while nothing is to be kept warm and nothing waits. Whatever happens begins with an event; that
+/// the clock is set is one.
+const QUIET_TICK: Duration = Duration::from_secs(15);
+
+/// What the engine asks, and tells.
+pub(super) struct Services {
+    pub(super) client: Client,
+    pub(super) notifier: Notifier,
+    /// Told when the civil clock was moved.
+    pub(super) clock_set: Arc<Notify>,
+}
 
 /// The engine.
 pub(super) struct Engine {
@@ -56,16 +65,15 @@ pub(super) struct Engine {
     started_at: DateTime<Utc>,
     /// `[daemon]` as the process started with it; changes of it wait for a restart.
     settings: config::Daemon,
-    client: Client,
+    services: Services,
     store: Arc<Store>,
-    notifier: Notifier,
     /// Whether the TCP address could be opened.
     trouble: Trouble,
     slots: HashMap<ModelName, Slot>,
     /// What is known of models that are not in the file any more.
     dormant: HashMap<ModelName, Known>,
     accounts: HashMap<Token, Account>,
-    timers: DelayQueue<ModelName>,
+    timers: Timers,
     flights: JoinSet<Landed>,
     /// Which model a flight is of, and which flight of it, for one that panics.
     aboard: HashMap<Id, (ModelName, u64)>,
@@ -80,6 +88,9 @@ pub(super) struct Engine {
     chores: JoinSet<Chore>,
     /// One of them takes back what was told of time to come.
     taking_back: bool,
+    /// When it last ticked, and whether nothing has happened since that might have to be looked after.
+    ticked: Instant,
+    quiet: bool,
     /// Nothing new is sent.
     stopping: bool,
 }
@@ -91,8 +102,7 @@ impl Engine {
         known: HashMap<ModelName, Known>,
         store: Arc<Store>,
         (watch, mail): (Watch, Arc<Mail>),
-        client: Client,
-        notifier: Notifier,
+        services: Services,
         trouble: Trouble,
     ) -> Self {
         let mut engine = Self {
@@ -100,14 +110,13 @@ impl Engine {
             config_error: None,
             started_at: clock::now(),
             settings: configuration.config.daemon.clone(),
-            client,
+            services,
             store,
-            notifier,
             trouble,
             slots: HashMap::new(),
             dormant: known,
             accounts: HashMap::new(),
-            timers: DelayQueue::new(),
+            timers: Timers::new(),
             flights: JoinSet::new(),
             aboard: HashMap::new(),
             flown: 0,
@@ -117,6 +126,8 @@ impl Engine {
             clock_watch: ClockWatch::start(),
             chores: JoinSet::new(),
             taking_back: false,
+            ticked: clock::instant(),
+            quiet: false,
             stopping: false,
         };
         engine.load(configuration, true);
@@ -129,17 +140,21 @@ impl Engine {
         mut commands: mpsc::Receiver<Command>,
         stop: Stop,
     ) -> anyhow::Result<()> {
-        let mut tick = tokio::time::interval(TICK);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut clock_set = ClockSet::listen();
         self.tell_service_manager();
         loop {
+            let quiet = self.quiet && clock_set.is_told();
+            let tick = if quiet { self.services.notifier.at_most(QUIET_TICK) } else { TICK };
             tokio::select! {
                 biased;
                 () = stop.asked.cancelled() => break,
                 // Before what may never cease to come: once a second, it delays nothing.
-                _ = tick.tick() => self.tick(),
-                Some(expired) = self.timers.next() => {
-                    let name = expired.into_inner();
+                () = tokio::time::sleep_until((self.ticked + tick).into()) => {
+                    self.tick();
+                    continue;
+                }
+                () = clock_set.told() => self.follow_the_clock(),
+                Some(name) = self.timers.next() => {
                     if let Some(slot) = self.slots.get_mut(&name) {
                         slot.timer = None;
                     }
@@ -156,6 +171,7 @@ impl Engine {
                     self.obey(command);
                 }
             }
+            self.quiet = false;
         }
         self.drain(&stop).await
     }
@@ -193,8 +209,8 @@ impl Engine {
         }
         let Some(slot) = self.slots.get_mut(name) else { return };
         let at = [at, asked_again_at, slot.plan.look_again_at].into_iter().flatten().min();
-        let wait = at.map_or(LONGEST_TIMER, |at| (at - now).to_std().unwrap_or_default());
-        slot.arm(&mut self.timers, wait.min(LONGEST_TIMER));
+        let wait = at.map_or(timers::LONGEST, |at| (at - now).to_std().unwrap_or_default());
+        self.timers.set(&mut slot.timer, name, wait);
         self.tell_state(name, now);
     }
 
@@ -232,35 +248,31 @@ impl Engine {
 
     /// Works out, for every account, which of its models are held, and who looks again.
     fn apply_holds(&mut self) {
+        for token in self.accounts.keys().cloned().collect::<Vec<_>>() {
+            self.apply_holds_of(&token);
+        }
+    }
+
+    /// As above, for one account.
+    fn apply_holds_of(&mut self, token: &Token) {
         let (now, instant) = (clock::now(), clock::instant());
+        let Some(account) = self.accounts.get_mut(token) else { return };
+        let slots = account.models.iter().filter_map(|name| self.slots.get(name));
+        let demands: Vec<Demand> = slots.map(|slot| slot.demand(now)).collect();
+        let (holds, looks) = account.holds(&demands, instant);
         let mut changed = Vec::new();
-        for (token, account) in &mut self.accounts {
-            let of_account: Vec<&ModelName> = self
-                .running
-                .config
-                .models
-                .iter()
-                .map(|model| &model.name)
-                .filter(|name| self.slots.get(*name).is_some_and(|slot| slot.account.as_ref() == Some(token)))
-                .collect();
-            let demands: Vec<Demand> = of_account
-                .iter()
-                .filter_map(|name| self.slots.get(*name).map(|slot| slot.demand(now)))
-                .collect();
-            let (holds, looks) = account.holds(&demands, instant);
-            for (name, held) in of_account.into_iter().zip(holds) {
-                let Some(slot) = self.slots.get_mut(name) else { continue };
-                let looks = looks.as_ref() == Some(name);
-                if slot.held != held || looks {
-                    if slot.held.is_some() && held.is_none() {
-                        slot.want(now);
-                        if looks && slot.flight.is_none() {
-                            slot.cursor.wanted = Some(now);
-                        }
+        for (Demand { model: name, .. }, held) in demands.into_iter().zip(holds) {
+            let Some(slot) = self.slots.get_mut(&name) else { continue };
+            let looks = looks.as_ref() == Some(&name);
+            if slot.held != held || looks {
+                if slot.held.is_some() && held.is_none() {
+                    slot.want(now);
+                    if looks && slot.flight.is_none() {
+                        slot.cursor.wanted = Some(now);
                     }
-                    slot.held = held;
-                    changed.push(name.clone());
                 }
+                slot.held = held;
+                changed.push(name);
             }
         }
         for name in changed {
@@ -317,6 +329,7 @@ impl Engine {
             Moved::Jumped(_) => tracing::warn!("{moved}; dues and windows are worked out anew"),
             Moved::Drifted(_) => tracing::debug!("{moved}; dues and windows are worked out anew"),
         }
+        self.services.clock_set.notify_one();
         let now = clock::now();
         for slot in self.slots.values_mut() {
             slot.cursor.dealt = slot.cursor.dealt.min(now);
@@ -326,6 +339,7 @@ impl Engine {
     }
 
     fn tick(&mut self) {
+        self.ticked = clock::instant();
         self.follow_the_clock();
         let now = clock::now();
         self.take_back(now);
@@ -341,6 +355,14 @@ impl Engine {
             self.save();
         }
         self.tell_service_manager();
+        self.quiet = self.is_quiet();
+    }
+
+    /// Whether nothing is to be kept warm, is on its way, or goes on.
+    fn is_quiet(&self) -> bool {
+        let rests = |slot: &Slot| !slot.plan.active && slot.flight.is_none() && slot.asked.is_none();
+        let busy = self.taking_back || !self.chores.is_empty() || self.watch.has_incidents();
+        !busy && self.slots.values().all(rests)
     }
 
     /// Looks at every model, in the file's order: the first come first where not all can.
@@ -353,7 +375,7 @@ impl Engine {
 
     fn tell_service_manager(&mut self) {
         let states = self.slots.values().filter_map(|slot| slot.known.state.map(|(state, _)| state));
-        self.notifier.alive(&super::telling::headline(states, self.config_error.is_some()));
+        self.services.notifier.alive(&super::telling::headline(states, self.config_error.is_some()));
     }
 
     /// Hands what is known to the store, in order with the entries that led to it.
@@ -373,7 +395,7 @@ impl Engine {
             let count = self.flights.len();
             tracing::info!("waiting up to {} for {count} in flight", format_duration(grace));
         }
-        self.timers.clear();
+        self.timers.end_all();
         self.stopping = true;
         for slot in self.slots.values_mut() {
             slot.asked = None;

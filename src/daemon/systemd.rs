@@ -22,6 +22,11 @@ impl Notifier {
         Self { watchdog, fed: Stopwatch::start(), line: String::new() }
     }
 
+    /// So long, or less where the watchdog wants to be fed sooner.
+    pub(super) fn at_most(&self, pause: Duration) -> Duration {
+        self.watchdog.map_or(pause, |every| every.min(pause))
+    }
+
     /// Feeds the watchdog when it is time, and passes on the line when it changed. Called from the
     /// engine's own loop alone: a wedged engine must look wedged.
     pub(super) fn alive(&mut self, line: &str) {

@@ -194,9 +194,9 @@ impl Client {
     }
 
     async fn exchange(&self, request: &Request<'_>, begun: &AtomicBool) -> Result<Reply, HttpError> {
-        let (method, url) = (request.method.clone(), bare(&request.url));
+        let told = || (request.method.clone(), bare(&request.url));
         let client = if is_loopback(&request.url) { &self.here } else { &self.afar };
-        let mut builder = client.request(method.clone(), request.url.clone());
+        let mut builder = client.request(request.method.clone(), request.url.clone());
         if let Some(token) = request.token {
             builder = builder.header(reqwest::header::AUTHORIZATION, token.header());
         }
@@ -207,7 +207,7 @@ impl Client {
             builder = builder.json(json);
         }
         let failed = |error: reqwest::Error| {
-            let (method, url, reason) = (method.clone(), url.clone(), reason::of(&error));
+            let ((method, url), reason) = (told(), reason::of(&error));
             if error.is_connect() {
                 HttpError::Connect { method, url, reason }
             } else {
@@ -222,6 +222,7 @@ impl Client {
         let (mut body, mut place) = (Vec::new(), None);
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > BODY_LIMIT {
+                let (method, url) = told();
                 return Err(HttpError::TooLarge { method, url });
             }
             if body.len() + chunk.len() > LARGE && place.is_none() {
@@ -258,6 +259,11 @@ impl Reply {
     /// The body as JSON; none where it isn't. `body` says what is left out of a large one.
     pub fn json(&self) -> Option<serde_json::Value> {
         body::read(&self.body)
+    }
+
+    /// The body as JSON, of an object the members of these names alone; none where it isn't.
+    pub fn json_of(&self, wanted: &[&str]) -> Option<serde_json::Value> {
+        body::read_some(&self.body, wanted)
     }
 
     /// Where a redirect leads, fit for a message.

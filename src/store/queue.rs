@@ -70,6 +70,7 @@ impl Queue {
     /// Adds entries that belong together: they are written in one transaction.
     pub(super) fn append(&self, entries: impl IntoIterator<Item = Entry>) {
         let mut waiting = self.waiting();
+        let asleep = !waiting.writes();
         for entry in entries {
             if waiting.health.stopped {
                 waiting.health.dropped += 1;
@@ -81,18 +82,26 @@ impl Queue {
             waiting.entries += 1;
             waiting.items.push_back(Item::Entry(entry));
         }
-        drop(waiting);
-        self.wake.notify_one();
+        self.wake_to_write(waiting, asleep);
     }
 
     /// Notes down, or takes out; of one name the latest counts.
     pub(super) fn note(&self, notes: impl IntoIterator<Item = (String, Option<String>)>) {
         let mut waiting = self.waiting();
+        let asleep = !waiting.writes();
         if !waiting.health.stopped {
             waiting.notes.extend(notes);
         }
+        self.wake_to_write(waiting, asleep);
+    }
+
+    /// Wakes the thread where there was nothing to write before: else it wakes by itself, when a write is due.
+    fn wake_to_write(&self, waiting: MutexGuard<'_, Waiting>, asleep: bool) {
+        let writes = waiting.writes();
         drop(waiting);
-        self.wake.notify_one();
+        if asleep && writes {
+            self.wake.notify_one();
+        }
     }
 
     pub(super) fn command(&self, command: Command) -> Result<(), StoreError> {
@@ -115,7 +124,7 @@ impl Queue {
         let mut waiting = self.waiting();
         loop {
             let wait = due.saturating_duration_since(clock::instant());
-            let writes = waiting.entries > 0 || !waiting.notes.is_empty();
+            let writes = waiting.writes();
             let ready = waiting.commands > 0 || waiting.closing || (writes && wait.is_zero());
             if ready {
                 return waiting.take();
@@ -203,6 +212,11 @@ impl Queue {
 }
 
 impl Waiting {
+    /// Whether there is something to write.
+    fn writes(&self) -> bool {
+        self.entries > 0 || !self.notes.is_empty()
+    }
+
     /// The entries in front of the first command, and that command.
     fn take(&mut self) -> Work {
         let mut entries = Vec::new();

@@ -183,9 +183,11 @@ impl Engine {
         if paused || self.slots.get(&name).is_some_and(|slot| slot.known.block.is_some()) {
             self.want(&name, now);
         }
-        if let Some(account) = account.and_then(|token| self.accounts.get_mut(&token)) {
+        if let Some(token) = account
+            && let Some(account) = self.accounts.get_mut(&token)
+        {
             account.look_now(clock::instant());
-            self.apply_holds();
+            self.apply_holds_of(&token);
         }
         self.look_at(&name);
         Ok(())

@@ -100,10 +100,13 @@ impl Engine {
         let instant = clock::instant();
         let Some(account) = self.accounts.get_mut(token) else { return };
         let refused = heartbeat.outcome == Outcome::RateLimited;
+        let before = account.terms(instant);
         account.pace.told(&landed.seen.limits, refused, instant);
         account.landed(&landed.model, heartbeat, flight.sent_at, instant);
-        // Whoever is free again is wanted at once.
-        self.apply_holds();
+        if account.terms(instant) != before {
+            // Whoever is free again is wanted at once.
+            self.apply_holds_of(token);
+        }
     }
 }
 

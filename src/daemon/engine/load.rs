@@ -15,7 +15,7 @@ use crate::journal::{Entry, What};
 use crate::provider::Provider;
 use crate::state::digest;
 use chrono::{DateTime, Utc};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,12 +103,17 @@ impl Engine {
     /// Accounts that are still there keep their pace; new ones begin.
     fn load_accounts(&mut self) {
         let limit = self.running.config.replicate.creates_per_minute;
-        let of_replicate = self.running.config.models.iter().filter(|model| model.target.is_replicate());
-        let named: HashSet<_> =
-            of_replicate.filter_map(|model| self.running.tokens.get(&model.name)).cloned().collect();
-        self.accounts.retain(|token, _| named.contains(token));
-        for token in named {
-            self.accounts.entry(token).or_insert_with(|| Account::new(limit)).pace.reconfigure(limit);
+        for account in self.accounts.values_mut() {
+            account.models.clear();
+        }
+        for model in self.running.config.models.iter().filter(|model| model.target.is_replicate()) {
+            let Some(token) = self.running.tokens.get(&model.name) else { continue };
+            let account = self.accounts.entry(token.clone()).or_insert_with(|| Account::new(limit));
+            account.models.push(model.name.clone());
+        }
+        self.accounts.retain(|_, account| !account.models.is_empty());
+        for account in self.accounts.values_mut() {
+            account.pace.reconfigure(limit);
         }
     }
 
@@ -171,7 +176,12 @@ impl Engine {
         }
         let equipped = token.is_some() || !self.running.tokenless.contains_key(&model.name);
         slot.provider = equipped.then(|| {
-            Arc::new(Provider::new(model, &self.running.config.replicate, token, self.client.clone()))
+            Arc::new(Provider::new(
+                model,
+                &self.running.config.replicate,
+                token,
+                self.services.client.clone(),
+            ))
         });
     }
 
@@ -216,9 +226,7 @@ impl Engine {
     }
 
     fn retire(&mut self, name: ModelName, mut slot: Slot, now: DateTime<Utc>) {
-        if let Some(key) = slot.timer.take() {
-            self.timers.try_remove(&key);
-        }
+        self.timers.end(&mut slot.timer);
         for entry in digest::unvouched(&slot.known, &slot.model, now) {
             slot.known.apply(&entry);
             self.store.append(entry);

@@ -2,6 +2,7 @@
 
 use super::super::account::Demand;
 use super::ModelName;
+use super::timers::Timer;
 use crate::clock;
 use crate::config::Model;
 use crate::config::value::Token;
@@ -13,10 +14,9 @@ use crate::state::standing::standing;
 use crate::state::{Held, InFlight, Known, Live};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
-use tokio_util::time::{DelayQueue, delay_queue};
 
 use super::super::command::Refusal;
 
@@ -34,7 +34,7 @@ pub(super) struct Slot {
     pub(super) asked: Option<Asked>,
     pub(super) cursor: Cursor,
     pub(super) plan: Plan,
-    pub(super) timer: Option<delay_queue::Key>,
+    pub(super) timer: Timer,
     /// When its hours were last looked at for what no answer can vouch for any more.
     pub(super) settled_at: Instant,
 }
@@ -114,13 +114,6 @@ impl Slot {
             model: self.model.name.clone(),
             per_minute: wants.then_some(per_minute),
             looks_badly: rejected || self.flight.is_some(),
-        }
-    }
-
-    pub(super) fn arm(&mut self, timers: &mut DelayQueue<ModelName>, wait: Duration) {
-        match &self.timer {
-            Some(key) => timers.reset(key, wait),
-            None => self.timer = Some(timers.insert(self.model.name.clone(), wait)),
         }
     }
 

@@ -42,7 +42,7 @@ pub(in crate::daemon) enum SocketError {
 }
 
 /// How often it is seen whether the socket is still in its place.
-const LOOK: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_secs(10);
 
 /// The socket: makes its file anew where that was taken away, as a logout takes a user's folder for such files.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ const QUIET: Duration = Duration::from_millis(500);
 
 /// The file is looked at this often without anybody's word: a network drive gives none, nor does a folder
 /// that was taken away and made anew.
-const LOOK: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_secs(20);
 
 /// As [`LOOK`], where the system lets nobody watch files.
 const LOOK_UNWATCHED: Duration = Duration::from_secs(1);

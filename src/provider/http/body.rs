@@ -2,7 +2,7 @@
 //! length would take forty times that as values.
 
 use serde::Deserializer;
-use serde::de::{Error, MapAccess, Visitor};
+use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::fmt;
@@ -10,25 +10,49 @@ use std::fmt;
 /// How many values of a body are kept: schemas have some thousands.
 const VALUES: usize = 100_000;
 
-/// How many members an answer may have at its top.
+/// How many members a large answer may have at its top.
 const MEMBERS: usize = 1_000;
 
 /// The body as JSON; none where it isn't. A member of the top that is larger than what may be kept, or
 /// nested too deep, reads as empty: what a model puts out must not hide that it did.
 pub(super) fn read(body: &[u8]) -> Option<Value> {
-    if !body.trim_ascii_start().starts_with(b"{") {
+    // One this small can't hold too many, and is as a rule what it should be: it is read once.
+    if body.len() <= VALUES
+        && let Ok(value) = serde_json::from_slice(body)
+    {
+        return Some(value);
+    }
+    if !is_object(body) {
         return (values(body) <= VALUES).then(|| serde_json::from_slice(body).ok()).flatten();
     }
+    members(body, Members { wanted: None })
+}
+
+/// As [`read`], of an object's top only the members that are `wanted`: the others are passed over, and take no
+/// memory.
+pub(super) fn read_some(body: &[u8], wanted: &[&str]) -> Option<Value> {
+    if is_object(body) { members(body, Members { wanted: Some(wanted) }) } else { read(body) }
+}
+
+fn is_object(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"{")
+}
+
+fn members(body: &[u8], members: Members<'_>) -> Option<Value> {
     let mut reader = serde_json::Deserializer::from_slice(body);
-    let members = reader.deserialize_map(Members).ok()?;
+    let members = reader.deserialize_map(members).ok()?;
     reader.end().ok()?;
     Some(Value::Object(members))
 }
 
 /// Reads the top of a body.
-struct Members;
+#[derive(Clone, Copy)]
+struct Members<'a> {
+    /// All, where it isn't said which.
+    wanted: Option<&'a [&'a str]>,
+}
 
-impl<'de> Visitor<'de> for Members {
+impl<'de> Visitor<'de> for Members<'_> {
     type Value = Map<String, Value>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -40,6 +64,10 @@ impl<'de> Visitor<'de> for Members {
         while let Some(key) = body.next_key::<String>()? {
             if members.len() == MEMBERS {
                 return Err(A::Error::custom("too many members"));
+            }
+            if self.wanted.is_some_and(|wanted| !wanted.contains(&key.as_str())) {
+                body.next_value::<IgnoredAny>()?;
+                continue;
             }
             let member = body.next_value::<&RawValue>()?;
             members.insert(key, keep(member.get(), &mut left));
@@ -123,8 +151,23 @@ mod tests {
         assert_eq!(read["a"].as_array().unwrap().len(), VALUES / 2 + 1);
         assert_eq!((&read["b"], &read["c"]), (&json!([]), &json!(3)));
         let members: Vec<String> = (0..=MEMBERS).map(|n| format!("\"k{n}\":{n}")).collect();
-        assert_eq!(text(&format!("{{{}}}", members.join(","))), None);
-        assert!(text(&format!("{{{}}}", members[1..].join(","))).is_some());
+        let large =
+            |members: &[String]| text(&format!("{{\"a\":\"{}\",{}}}", "x".repeat(VALUES), members.join(",")));
+        assert_eq!(large(&members[1..]), None);
+        assert!(large(&members[2..]).is_some());
+    }
+
+    #[test]
+    fn what_is_not_wanted_is_passed_over() {
+        let some = |text: &str| read_some(text.as_bytes(), &["id", "output"]);
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        let body = format!(r#" {{"logs":{deep},"id":"p","input":{{"id":1}},"output":[1]}} "#);
+        assert_eq!(some(&body), Some(json!({"id": "p", "output": [1]})));
+        assert_eq!(some("{}"), Some(json!({})));
+        assert_eq!(some("[{\"id\":1}]"), Some(json!([{"id": 1}])));
+        for none in ["", "{", r#"{"logs":}"#, r#"{"id":1}x"#, r#"{"logs":[}"#] {
+            assert_eq!(some(none), None, "{none}");
+        }
     }
 
     #[test]

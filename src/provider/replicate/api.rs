@@ -4,7 +4,7 @@
 //! (`urls.get`) are not followed, for the token would go wherever they point.
 
 use super::aim::Endpoint;
-use super::prediction::PredictionId;
+use super::prediction::{PredictionId, READ};
 use super::problem::{Problem, note_limits};
 use crate::clock;
 use crate::config::value::Token;
@@ -46,17 +46,26 @@ impl Api {
 
     /// `GET`, until `deadline`, and in any case not for long.
     pub(super) async fn get(&self, path: &[&str], deadline: Instant) -> Result<Value, Problem> {
+        self.get_as(path, deadline, Reply::json).await
+    }
+
+    async fn get_as(
+        &self,
+        path: &[&str],
+        deadline: Instant,
+        read: impl Fn(&Reply) -> Option<Value>,
+    ) -> Result<Value, Problem> {
         let allowed = deadline.min(clock::instant() + PLAIN_CALL);
         let call = format!("GET {}", shown(path));
         match self.send(Method::GET, path, Vec::new(), None, allowed).await {
-            Ok(reply) => Problem::check(&call, &reply),
+            Ok(reply) => Problem::check(&call, &reply, read),
             Err(error) => Err(Problem::of_transport(&call, &error, deadline)),
         }
     }
 
     /// Reads a prediction.
     pub(super) async fn prediction(&self, id: &PredictionId, deadline: Instant) -> Result<Value, Problem> {
-        self.get(&["predictions", id.as_str()], deadline).await
+        self.get_as(&["predictions", id.as_str()], deadline, prediction).await
     }
 
     /// Creates a prediction, and notes what the reply says of the account's limits.
@@ -87,7 +96,7 @@ impl Api {
         match self.send(Method::POST, &path, headers, Some(&body), deadline).await {
             Ok(reply) => {
                 note_limits(limits, &reply);
-                Problem::check(&call, &reply)
+                Problem::check(&call, &reply, prediction)
             }
             Err(error) => Err(Problem::of_transport(&call, &error, deadline)),
         }
@@ -123,6 +132,11 @@ impl Api {
 /// end of the heartbeat, by which it must have come for the prediction to be cancelled.
 pub(super) fn create_wait(timeout: Duration) -> Duration {
     Duration::from_secs(timeout.saturating_sub(REPLY_ALLOWANCE).min(LONGEST_WAIT).as_secs().max(1))
+}
+
+/// What is read of a prediction.
+fn prediction(reply: &Reply) -> Option<Value> {
+    reply.json_of(&READ)
 }
 
 fn shown(path: &[&str]) -> String {

@@ -28,7 +28,7 @@ pub(crate) fn answered(data: &[u8], sent_at: DateTime<Utc>) -> (Facts, Option<Ob
         assert!(limits.reset_in.max(limits.retry_after).is_none_or(|delay| delay <= DAY), "{limits:?}");
         Some(Observation { sent_at, done_at: sent_at + took, total, answer, signs, limits })
     };
-    let body = match Problem::check("GET /v1/it", &reply) {
+    let body = match Problem::check("GET /v1/it", &reply, http::Reply::json) {
         Ok(body) => body,
         Err(problem) => {
             limits.retry_after = problem.retry_after;

@@ -10,6 +10,10 @@ use std::time::Duration;
 /// The longest id taken; Replicate's have 26 characters.
 const ID_LIMIT: usize = 64;
 
+/// The members of an answer that are read.
+pub(super) const READ: [&str; 8] =
+    ["id", "status", "error", "output", "created_at", "started_at", "completed_at", "metrics"];
+
 /// How much of a prediction's own error is kept, in characters.
 const ERROR_LIMIT: usize = 500;
 

@@ -87,16 +87,19 @@ impl Problem {
         }
     }
 
-    /// A reply's JSON, or what is wrong with the reply.
-    pub(super) fn check(call: &str, reply: &Reply) -> Result<Value, Self> {
+    /// What `read` takes of a success, or what is wrong with the reply.
+    pub(super) fn check(
+        call: &str,
+        reply: &Reply,
+        read: impl Fn(&Reply) -> Option<Value>,
+    ) -> Result<Value, Self> {
         let status = reply.status;
-        let body = reply.json();
         if status.is_success() {
-            return body.ok_or_else(|| {
+            return read(reply).ok_or_else(|| {
                 Self::new(Kind::Unreachable, format!("{call} was answered with {status} and no JSON"))
             });
         }
-        let body = body.unwrap_or_default();
+        let body = reply.json().unwrap_or_default();
         let (kind, advice) = match status {
             StatusCode::UNAUTHORIZED => (Kind::Token, "check the token"),
             StatusCode::PAYMENT_REQUIRED => (Kind::Credit, "add credit to the account, or raise its limit"),
@@ -224,7 +227,8 @@ mod tests {
     }
 
     fn problem(status: u16, headers: &[(&'static str, &str)], body: &Value) -> Problem {
-        Problem::check("POST /predictions", &reply(status, headers, body.to_string().as_bytes())).unwrap_err()
+        Problem::check("POST /predictions", &reply(status, headers, body.to_string().as_bytes()), Reply::json)
+            .unwrap_err()
     }
 
     #[test]
@@ -243,9 +247,13 @@ mod tests {
         ] {
             assert_eq!(problem(status, &[], &json!({})).kind, kind, "{status}");
             let html = reply(status, &[], b"<html>busy</html>");
-            assert_eq!(Problem::check("GET /x", &html).unwrap_err().kind, kind, "{status} as HTML");
+            assert_eq!(
+                Problem::check("GET /x", &html, Reply::json).unwrap_err().kind,
+                kind,
+                "{status} as HTML"
+            );
         }
-        let no_json = Problem::check("GET /x", &reply(200, &[], b"<html>")).unwrap_err();
+        let no_json = Problem::check("GET /x", &reply(200, &[], b"<html>"), Reply::json).unwrap_err();
         assert_eq!(no_json.sentence, "GET /x was answered with 200 OK and no JSON");
     }
 
