@@ -2,10 +2,14 @@
 //!
 //! `cargo bench --bench fleet -- --help` tells what it measures and how.
 
+#[path = "fleet/aged.rs"]
+mod aged;
 #[path = "fleet/bare.rs"]
 mod bare;
 #[path = "fleet/daemon.rs"]
 mod daemon;
+#[path = "fleet/history.rs"]
+mod history;
 #[path = "fleet/machine.rs"]
 mod machine;
 #[path = "fleet/measure.rs"]
@@ -27,6 +31,7 @@ mod tls;
 #[path = "fleet/way.rs"]
 mod way;
 
+use aged::Aged;
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use row::Row;
@@ -49,6 +54,9 @@ struct Args {
     /// So many models as Replicate alone, once a second, instead of all the settings
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=5_000))]
     models: Option<u16>,
+    /// The histories alone
+    #[arg(long)]
+    aged: bool,
     /// As which of its processes this one runs
     #[arg(long, hide = true)]
     role: Option<Role>,
@@ -93,6 +101,9 @@ fn bench(args: &Args) -> Result<ExitCode> {
     println!("{}", table::rhythm(&rows));
     println!("CPU of a heartbeat:\n\n{}", table::cpu(&rows));
     println!("{}", table::costs(&rows));
+    let (aged, all_aged) = aged(args);
+    whole &= all_aged;
+    println!("On a history, every 30 s around the clock:\n\n{}", table::aged(&aged));
     let ten = setting(Provider::Replicate, false, 10);
     let first = row::first_heartbeat(&ten, STARTS)?;
     let first = first.as_secs_f64() * 1e3;
@@ -106,9 +117,29 @@ fn bench(args: &Args) -> Result<ExitCode> {
     Ok(if exact && whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Measures the daemon on histories; whether that went well.
+fn aged(args: &Args) -> (Vec<Aged>, bool) {
+    let ages: &[(usize, u32)] = if args.quick { &[(100, 30)] } else { &[(300, 90), (1_000, 30)] };
+    let (mut rows, mut whole) = (Vec::new(), true);
+    for &(models, days) in ages {
+        eprintln!("measuring {models} models with {days} days of history");
+        match Aged::measure(models, days) {
+            Ok(row) => rows.push(row),
+            Err(error) => {
+                whole = false;
+                println!("{models} models with {days} days of history: {error:#}\n");
+            }
+        }
+    }
+    (rows, whole)
+}
+
 /// What is measured, and whether beside the peers.
 fn settings(args: &Args) -> Vec<(Setting, bool)> {
     let mut settings = Vec::new();
+    if args.aged {
+        return settings;
+    }
     if let Some(models) = args.models {
         return vec![(setting(Provider::Replicate, false, models.into()), true)];
     }

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -44,8 +44,11 @@ pub(crate) struct Counted {
 impl Warmd {
     /// Starts one on the measured core, with a state of its own that is new.
     pub(crate) fn start(setting: &Setting, sandbox: &StandIn) -> Result<Self> {
-        // Beside what was built: the temporary folder may be no disk.
-        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+        Self::start_in(folder()?, setting, sandbox)
+    }
+
+    /// As above, in a folder, with the state that is there.
+    pub(crate) fn start_in(folder: TempDir, setting: &Setting, sandbox: &StandIn) -> Result<Self> {
         fs::write(folder.path().join("warm.toml"), config(setting, sandbox, folder.path())?)?;
         let mut command = clean(env!("CARGO_BIN_EXE_warmd"));
         if let Some(pem) = &sandbox.place.authority {
@@ -147,6 +150,16 @@ impl Warmd {
         let size = |name| fs::metadata(self.folder.path().join(name)).map_or(0, |file| file.len());
         size("warmd.db") + size("warmd.db-wal")
     }
+}
+
+/// A folder for a daemon, beside what was built: the temporary folder may be no disk.
+pub(crate) fn folder() -> Result<TempDir> {
+    Ok(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?)
+}
+
+/// Its state file.
+pub(crate) fn state(folder: &TempDir) -> PathBuf {
+    folder.path().join("warmd.db")
 }
 
 /// A program with the environment of a user who has set nothing.

@@ -136,7 +136,7 @@ pub(crate) fn first_heartbeat(setting: &Setting, starts: usize) -> Result<Durati
     Ok(took.get(starts / 2).copied().unwrap_or_default())
 }
 
-fn first(warmd: &Warmd, arrivals: &[Arrival]) -> Result<Duration> {
+pub(crate) fn first(warmd: &Warmd, arrivals: &[Arrival]) -> Result<Duration> {
     let first = arrivals.iter().map(|(_, at)| *at).min();
     let first = first.with_context(|| format!("no heartbeat came; {:?}", warmd.log()))?;
     Ok(TimeDelta::microseconds(first - warmd.begun.timestamp_micros()).to_std()?)

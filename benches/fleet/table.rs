@@ -1,5 +1,6 @@
 //! The figures as tables of Markdown, their columns aligned.
 
+use crate::aged::Aged;
 use crate::row::Row;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -60,6 +61,36 @@ pub(crate) fn cpu(rows: &[Row]) -> String {
     markdown(&head, &lines.collect::<Vec<_>>())
 }
 
+/// What a long history takes.
+pub(crate) fn aged(rows: &[Aged]) -> String {
+    let head = [
+        "models",
+        "history",
+        "state file",
+        "exec to first heartbeat",
+        "to an answered status",
+        "status",
+        "status --since 7d",
+        "status of all",
+        "RSS",
+    ];
+    let lines = rows.iter().map(|row| {
+        let [day, week, whole] = row.looks.map(ms);
+        vec![
+            row.models.to_string(),
+            format!("{} d", row.days),
+            format!("{:.1} MB", row.size as f64 / 1e6),
+            ms(row.first),
+            ms(row.answers),
+            day,
+            week,
+            whole,
+            mb(row.memory.now),
+        ]
+    });
+    markdown(&head, &lines.collect::<Vec<_>>())
+}
+
 /// What it takes otherwise.
 pub(crate) fn costs(rows: &[Row]) -> String {
     let head = [
@@ -73,7 +104,6 @@ pub(crate) fn costs(rows: &[Row]) -> String {
         "warmctl status",
     ];
     let lines = rows.iter().map(|row| {
-        let mb = |kib: u64| format!("{:.1} MB", kib as f64 * 1024.0 / 1e6);
         vec![
             models(row),
             row.setting.way().to_owned(),
@@ -94,6 +124,10 @@ fn models(row: &Row) -> String {
 
 fn us(figure: Option<f64>) -> String {
     figure.map_or("–".to_owned(), |figure| format!("{figure:.0} µs"))
+}
+
+fn mb(kib: u64) -> String {
+    format!("{:.1} MB", kib as f64 * 1024.0 / 1e6)
 }
 
 fn ms(duration: Duration) -> String {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use thiserror::Error;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// The largest body that is read; outputs of heartbeats are small, data URLs of images are not.
 pub const BODY_LIMIT: usize = 16 * 1024 * 1024;
@@ -26,6 +26,11 @@ const LARGE: usize = 1024 * 1024;
 /// take a quarter of a GiB.
 const LARGE_AT_ONCE: usize = 8;
 
+/// Models that are looked up at a time, for what they take is large; and how long a look waits for the others
+/// at the most: those may wait for a server that gives no answer.
+const LOOKS_AT_ONCE: usize = 32;
+const LOOK_PATIENCE: Duration = Duration::from_secs(2);
+
 /// How long a connection may take to come up, TLS included.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -33,6 +38,10 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Servers close idle ones too (uvicorn, under Cog, after 5 s, some proxies after 2); a request that
 /// meets the close on its way is lost, and a prediction is not sent twice.
 const IDLE_CONNECTION: Duration = Duration::from_secs(1);
+
+/// Unused connections that are kept to one host at the most: as many as a thousand heartbeats a second to one
+/// API pass on to each other.
+const IDLE_A_HOST: usize = 32;
 
 /// How long a peer may leave data, or a sign of life, unacknowledged. A heartbeat may wait minutes
 /// for a model that boots; it must not wait for a host that is gone.
@@ -50,6 +59,7 @@ pub struct Client {
     here: reqwest::Client,
     names: Names,
     large: Arc<Semaphore>,
+    looks: Arc<Semaphore>,
 }
 
 /// A whole answer, whatever its status.
@@ -142,7 +152,8 @@ impl Client {
         })?;
         let here = || Self::builder(&names).no_proxy();
         let here = here().build().or_else(|_| here().tls_certs_only([]).build())?;
-        Ok(Self { afar, here, names, large: Arc::new(Semaphore::new(LARGE_AT_ONCE)) })
+        let places = |count| Arc::new(Semaphore::new(count));
+        Ok(Self { afar, here, names, large: places(LARGE_AT_ONCE), looks: places(LOOKS_AT_ONCE) })
     }
 
     /// The same for what is less urgent than heartbeats, and has no large answers: one of them is read at a
@@ -152,6 +163,11 @@ impl Client {
         Self { large: Arc::new(Semaphore::new(1)), ..self.clone() }
     }
 
+    /// A place among the models that are looked up; none where one was waited for too long.
+    pub async fn place_to_look(&self) -> Option<SemaphorePermit<'_>> {
+        tokio::time::timeout(LOOK_PATIENCE, self.looks.acquire()).await.ok()?.ok()
+    }
+
     fn builder(names: &Names) -> reqwest::ClientBuilder {
         let builder = reqwest::Client::builder()
             .user_agent(concat!("warmd/", env!("CARGO_PKG_VERSION")))
@@ -159,6 +175,7 @@ impl Client {
             .dns_resolver(names.clone())
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(IDLE_CONNECTION)
+            .pool_max_idle_per_host(IDLE_A_HOST)
             .tcp_keepalive(DEAD_PEER / 3)
             .tcp_keepalive_interval(DEAD_PEER / 3)
             .tcp_keepalive_retries(2);

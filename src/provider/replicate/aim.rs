@@ -7,6 +7,7 @@ use crate::config::Target;
 use crate::provider::input::{self, MadeInput};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Where predictions are created.
@@ -36,8 +37,7 @@ pub(super) struct Aim {
     pub(super) endpoint: Endpoint,
     /// The version whose input `schema` is: the pinned one, the latest, or the release's.
     pub(super) version: Option<String>,
-    /// Its whole `OpenAPI` document; null where it publishes none.
-    pub(super) schema: Value,
+    pub(super) schema: Schema,
     /// The model's own example of an input.
     pub(super) example: Option<Value>,
     pub(super) official: Option<bool>,
@@ -47,6 +47,23 @@ pub(super) struct Aim {
     /// Why its version could not be read. It may run all the same: whoever may run a version need
     /// not be allowed to look at it, so that only the create can tell.
     pub(super) hidden: Option<Problem>,
+}
+
+/// A version's whole `OpenAPI` document; null where it publishes none. Kept as its text: parsed it takes several
+/// times as much, and it is hardly ever read again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Schema(Arc<str>);
+
+impl Schema {
+    pub(super) fn read(&self) -> Value {
+        serde_json::from_str(&self.0).unwrap_or_default()
+    }
+}
+
+impl From<&Value> for Schema {
+    fn from(document: &Value) -> Self {
+        Self(document.to_string().into())
+    }
 }
 
 impl Aim {
@@ -59,11 +76,11 @@ impl Aim {
                 if let Some((_, schema)) =
                     latest(&model).filter(|(id, schema)| id == version && !schema.is_null())
                 {
-                    return Ok(Self::new(endpoint, Some(version.clone()), schema.clone(), &model));
+                    return Ok(Self::new(endpoint, Some(version.clone()), schema, &model));
                 }
                 let path = ["models", owner, name, "versions", version];
                 let (found, hidden) = if_visible(api.get(&path, deadline).await)?;
-                Ok(Self { hidden, ..Self::new(endpoint, Some(version.clone()), schema(found), &model) })
+                Ok(Self { hidden, ..Self::new(endpoint, Some(version.clone()), &schema(found), &model) })
             }
             Target::Model { owner, name } => {
                 let model = api.get(&["models", owner, name], deadline).await?;
@@ -88,7 +105,7 @@ impl Aim {
                     let path = ["models", owner, name, "versions", version];
                     published = schema(api.get(&path, deadline).await?);
                 }
-                Ok(Self::new(endpoint, version, published, &model))
+                Ok(Self::new(endpoint, version, &published, &model))
             }
             Target::Deployment { owner, name } => Self::of_deployment(api, owner, name, deadline).await,
             Target::Cog { .. } => Err(Problem::new(Kind::Missing, "a Cog server is not on Replicate")),
@@ -113,15 +130,15 @@ impl Aim {
             official: None,
             private: None,
             min_instances: configured["min_instances"].as_u64(),
-            ..Self::new(endpoint, Some(version.to_owned()), schema(found), &model)
+            ..Self::new(endpoint, Some(version.to_owned()), &schema(found), &model)
         })
     }
 
-    pub(super) fn new(endpoint: Endpoint, version: Option<String>, schema: Value, model: &Value) -> Self {
+    pub(super) fn new(endpoint: Endpoint, version: Option<String>, schema: &Value, model: &Value) -> Self {
         Self {
             endpoint,
             version,
-            schema,
+            schema: schema.into(),
             example: model.pointer("/default_example/input").filter(|input| input.is_object()).cloned(),
             official: model["is_official"].as_bool(),
             private: model["visibility"].as_str().map(|visibility| visibility == "private"),
@@ -136,12 +153,12 @@ impl Aim {
         user: &Map<String, Value>,
         unshrunk: &BTreeSet<String>,
     ) -> Result<MadeInput, Problem> {
-        input::minimal(&self.schema, self.example.as_ref(), user, unshrunk).map_err(|error| {
-            match &self.hidden {
+        input::minimal(&self.schema.read(), self.example.as_ref(), user, unshrunk).map_err(
+            |error| match &self.hidden {
                 Some(hidden) => hidden.clone(),
                 None => Problem::new(Kind::Input, error.to_string()),
-            }
-        })
+            },
+        )
     }
 
     /// The same model by its latest version: a model that says it is official, and is not.

@@ -14,6 +14,7 @@ use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 use serde_json::{Map, Value, json};
 use std::time::{Duration, Instant};
+use tokio::sync::SemaphorePermit;
 
 /// How long a call may take that waits for nothing: lookups, and reading a prediction.
 const PLAIN_CALL: Duration = Duration::from_secs(30);
@@ -38,6 +39,11 @@ pub(super) struct Api {
 impl Api {
     pub(super) fn new(base: Url, token: Option<Token>, client: Client) -> Self {
         Self { base, token, client }
+    }
+
+    /// A place among the models that are looked up.
+    pub(super) async fn place_to_look(&self) -> Option<SemaphorePermit<'_>> {
+        self.client.place_to_look().await
     }
 
     pub(super) fn has_token(&self) -> bool {

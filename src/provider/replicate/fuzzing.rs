@@ -40,7 +40,7 @@ pub(crate) fn answered(data: &[u8], sent_at: DateTime<Utc>) -> (Facts, Option<Ob
         "model" => (of_model(&body), None),
         "version" => {
             let schema = aim::schema(body);
-            (of_aim(&Aim::new(Endpoint::Version("v".to_owned()), None, schema, &Value::Null)), None)
+            (of_aim(&Aim::new(Endpoint::Version("v".to_owned()), None, &schema, &Value::Null)), None)
         }
         "deployment" => {
             let _ = aim::released(&body);
@@ -59,7 +59,7 @@ pub(crate) fn answered(data: &[u8], sent_at: DateTime<Utc>) -> (Facts, Option<Ob
 fn of_model(model: &Value) -> Facts {
     let (version, schema) =
         aim::latest(model).map_or((None, &Value::Null), |(id, schema)| (Some(id.to_owned()), schema));
-    of_aim(&Aim::new(Endpoint::Version("v".to_owned()), version, schema.clone(), model))
+    of_aim(&Aim::new(Endpoint::Version("v".to_owned()), version, schema, model))
 }
 
 fn of_aim(aim: &Aim) -> Facts {

@@ -88,7 +88,7 @@ fn describe(aim: &Aim, target: &Target, found: &mut Inspection) {
 }
 
 fn judge_input(aim: &Aim, user: &Map<String, Value>, found: &mut Inspection) {
-    found.problems.extend(input::misfits(&aim.schema, user));
+    found.problems.extend(input::misfits(&aim.schema.read(), user));
     match aim.input(user, &BTreeSet::new()) {
         Ok(made) => {
             let keys: Vec<String> = made.input.keys().cloned().collect();
