@@ -8,8 +8,12 @@ mod aged;
 mod bare;
 #[path = "fleet/daemon.rs"]
 mod daemon;
+#[path = "fleet/fairness.rs"]
+mod fairness;
 #[path = "fleet/history.rs"]
 mod history;
+#[path = "fleet/idle.rs"]
+mod idle;
 #[path = "fleet/machine.rs"]
 mod machine;
 #[path = "fleet/measure.rs"]
@@ -34,6 +38,8 @@ mod way;
 use aged::Aged;
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
+use fairness::Fairness;
+use idle::Idle;
 use row::Row;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -54,15 +60,30 @@ struct Args {
     /// So many models as Replicate alone, once a second, instead of all the settings
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=5_000))]
     models: Option<u16>,
-    /// The histories alone
-    #[arg(long)]
-    aged: bool,
+    /// One part alone
+    #[arg(long, value_enum)]
+    part: Option<Part>,
     /// As which of its processes this one runs
     #[arg(long, hide = true)]
     role: Option<Role>,
     /// Given by `cargo bench`
     #[arg(long, hide = true)]
     bench: bool,
+}
+
+/// The parts, in the order in which they are measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Rhythm, CPU, memory, writes of fleets of all sizes
+    Fleets,
+    /// Whether models in trouble delay the others
+    Fairness,
+    /// The daemon on months of history
+    Histories,
+    /// How soon it is at work
+    Starts,
+    /// How much it does while there is nothing to do
+    Idle,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -86,7 +107,65 @@ fn bench(args: &Args) -> Result<ExitCode> {
     if peers::exporter().is_none() {
         println!("{}\n", peers::INSTALL);
     }
+    let mut well = true;
+    for part in Part::value_variants() {
+        if args.part.is_none_or(|asked| asked == *part) && (*part != Part::Idle || !args.quick) {
+            well &= measure(*part, args).unwrap_or_else(|error| {
+                println!("{part:?}: {error:#}\n");
+                false
+            });
+        }
+    }
+    Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Measures a part, and prints it; whether all went well.
+fn measure(part: Part, args: &Args) -> Result<bool> {
     let lasts = Duration::from_secs(if args.quick { 5 } else { 10 });
+    let of_replicate = |models| setting(Provider::Replicate, false, models);
+    match part {
+        Part::Fleets => return Ok(fleets(args, lasts)),
+        Part::Fairness => {
+            let setting = of_replicate(if args.quick { 100 } else { 300 });
+            eprintln!("measuring {setting}, some of them in trouble");
+            let row = Fairness::measure(&setting, 2 * lasts)?;
+            println!(
+                "{}: lags of {} that are well, beside {} that hang to their time-out and {} that answer with a \
+                 megabyte:\n\n{}",
+                row.setting,
+                row.setting.well().len(),
+                row.setting.hanging().len(),
+                row.setting.large().len(),
+                table::fairness(&row)
+            );
+            return Ok(row.with.lost + row.without.lost == 0);
+        }
+        Part::Histories => {
+            let ages: &[(usize, u32)] = if args.quick { &[(100, 30)] } else { &[(300, 90), (1_000, 30)] };
+            let mut rows = Vec::new();
+            for &(models, days) in ages {
+                eprintln!("measuring {models} models with {days} days of history");
+                rows.push(Aged::measure(models, days)?);
+            }
+            println!("On a history, every 30 s around the clock:\n\n{}", table::aged(&rows));
+        }
+        Part::Starts => {
+            let first = row::first_heartbeat(&of_replicate(10), STARTS)?.as_secs_f64() * 1e3;
+            println!("From exec to the first heartbeat, 10 models, median of {STARTS} starts: {first:.1} ms");
+            let size = std::fs::metadata(env!("CARGO_BIN_EXE_warmd"))?.len() as f64 / 1e6;
+            println!("The program: {size:.1} MB\n");
+        }
+        Part::Idle => {
+            eprintln!("measuring 100 models outside of their hours");
+            let Idle { wakes, cpu } = Idle::measure(&of_replicate(100))?;
+            println!("100 models outside of their hours: a minute takes {wakes} wakes and {cpu:.1?} of CPU");
+        }
+    }
+    Ok(true)
+}
+
+/// Measures fleets of all sizes.
+fn fleets(args: &Args, lasts: Duration) -> bool {
     let (mut rows, mut whole) = (Vec::new(), true);
     for (setting, with_peers) in settings(args) {
         eprintln!("measuring {setting}");
@@ -101,45 +180,16 @@ fn bench(args: &Args) -> Result<ExitCode> {
     println!("{}", table::rhythm(&rows));
     println!("CPU of a heartbeat:\n\n{}", table::cpu(&rows));
     println!("{}", table::costs(&rows));
-    let (aged, all_aged) = aged(args);
-    whole &= all_aged;
-    println!("On a history, every 30 s around the clock:\n\n{}", table::aged(&aged));
-    let ten = setting(Provider::Replicate, false, 10);
-    let first = row::first_heartbeat(&ten, STARTS)?;
-    let first = first.as_secs_f64() * 1e3;
-    println!("From exec to the first heartbeat, 10 models, median of {STARTS} starts: {first:.1} ms");
-    let size = std::fs::metadata(env!("CARGO_BIN_EXE_warmd"))?.len() as f64 / 1e6;
-    println!("The program: {size:.1} MB");
     let exact = rows.iter().all(Row::is_exact);
     if !exact {
-        eprintln!("heartbeats were lost, doubled, or counted otherwise than they came");
+        println!("heartbeats were lost, doubled, or counted otherwise than they came\n");
     }
-    Ok(if exact && whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// Measures the daemon on histories; whether that went well.
-fn aged(args: &Args) -> (Vec<Aged>, bool) {
-    let ages: &[(usize, u32)] = if args.quick { &[(100, 30)] } else { &[(300, 90), (1_000, 30)] };
-    let (mut rows, mut whole) = (Vec::new(), true);
-    for &(models, days) in ages {
-        eprintln!("measuring {models} models with {days} days of history");
-        match Aged::measure(models, days) {
-            Ok(row) => rows.push(row),
-            Err(error) => {
-                whole = false;
-                println!("{models} models with {days} days of history: {error:#}\n");
-            }
-        }
-    }
-    (rows, whole)
+    exact && whole
 }
 
 /// What is measured, and whether beside the peers.
 fn settings(args: &Args) -> Vec<(Setting, bool)> {
     let mut settings = Vec::new();
-    if args.aged {
-        return settings;
-    }
     if let Some(models) = args.models {
         return vec![(setting(Provider::Replicate, false, models.into()), true)];
     }
@@ -162,5 +212,5 @@ fn settings(args: &Args) -> Vec<(Setting, bool)> {
 }
 
 fn setting(provider: Provider, tls: bool, models: usize) -> Setting {
-    Setting { provider, tls, models, interval: Duration::from_secs(1) }
+    Setting { provider, tls, models, interval: Duration::from_secs(1), troubled: false, idle: false }
 }

@@ -34,7 +34,14 @@ pub(crate) struct Aged {
 
 impl Aged {
     pub(crate) fn measure(models: usize, days: u32) -> Result<Self> {
-        let setting = Setting { provider: Provider::Replicate, tls: false, models, interval: INTERVAL };
+        let setting = Setting {
+            provider: Provider::Replicate,
+            tls: false,
+            models,
+            interval: INTERVAL,
+            troubled: false,
+            idle: false,
+        };
         let folder = daemon::folder()?;
         let path = daemon::state(&folder);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

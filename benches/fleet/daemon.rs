@@ -4,7 +4,7 @@ use crate::process::{Core, Owned};
 use crate::sandbox::StandIn;
 use crate::way::{Provider, Setting};
 use anyhow::{Context as _, Result, ensure};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Timelike, Utc};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -58,6 +58,8 @@ impl Warmd {
         for account in 0..=setting.models / of_an_account(setting) {
             command.env(token(account), format!("r8_benchmark_of_no_account_{account}"));
         }
+        // As its unit has it.
+        command.env("MALLOC_ARENA_MAX", "2");
         command.arg("--config").arg(folder.path().join("warm.toml"));
         let log = File::create(folder.path().join("log"))?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
@@ -188,13 +190,17 @@ fn clean(program: &str) -> Command {
 fn config(setting: &Setting, sandbox: &StandIn, folder: &Path) -> Result<String> {
     let mut text = format!(
         "[daemon]\nstate = \"{}\"\nsocket = \"{}\"\nlisten = \"127.0.0.1:0\"\n\n\
-         [defaults]\nactive = [\"always\"]\ninterval = \"{}ms\"\n\n\
+         [defaults]\nactive = [\"{}\"]\ntimezone = \"UTC\"\ninterval = \"{}ms\"\n\n\
          [replicate]\nbase_url = \"{}\"\ncreates_per_minute = {ALLOWED}\n",
         folder.join("warmd.db").display(),
         folder.join("warmd.sock").display(),
+        if setting.idle { in_six_hours() } else { "always".to_owned() },
         setting.interval.as_millis(),
         sandbox.place.base_url,
     );
+    if setting.troubled {
+        text = text.replacen("[defaults]\n", "[defaults]\ntimeout = \"10s\"\n", 1);
+    }
     for number in 0..setting.models {
         let name = Setting::name(number);
         match setting.provider {
@@ -206,6 +212,12 @@ fn config(setting: &Setting, sandbox: &StandIn, folder: &Path) -> Result<String>
         }
     }
     Ok(text)
+}
+
+/// Hours that don't begin while this is measured.
+fn in_six_hours() -> String {
+    let hour = (clock::now().hour() + 6) % 24;
+    format!("daily {hour:02}:00-{hour:02}:30")
 }
 
 /// How many models Replicate's limit allows an account.

@@ -133,6 +133,17 @@ impl Memory {
     }
 }
 
+/// How often the threads of a process have been let run.
+pub(crate) fn wakes(pid: u32) -> Result<u64> {
+    let mut wakes = 0;
+    for entry in fs::read_dir(format!("/proc/{pid}/task"))? {
+        // One that ends meanwhile counts no more.
+        let Ok(text) = fs::read_to_string(entry?.path().join("status")) else { continue };
+        wakes += told(&text, "voluntary_ctxt_switches:");
+    }
+    Ok(wakes)
+}
+
 /// Bytes that a process had written to storage, whole pages of the cache as they became dirty.
 pub(crate) fn written(pid: u32) -> Result<u64> {
     Ok(told(&fs::read_to_string(format!("/proc/{pid}/io"))?, "write_bytes:"))

@@ -62,7 +62,7 @@ impl Row {
         let blackbox = if with_peers { beside_blackbox(setting, &warmd, lasts)? } else { None };
         let counted = warmd.counted()?;
         let arrivals = sandbox.arrivals()?;
-        let tally = Tally::of(setting, &arrivals, watched.from(), watched.until())?;
+        let tally = Tally::of(setting, 0..setting.models, &arrivals, watched.from(), watched.until())?;
         let first = first(&warmd, &arrivals)?;
         drop(warmd);
         let each = |bytes: u64| bytes as f64 / tally.came.max(1) as f64;

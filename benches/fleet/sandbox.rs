@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::Ipv4Addr;
+use std::ops::Range;
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 use tokio::net::TcpListener;
-use warmd::sandbox::{Cog, CogSettings, Conduct, Rate, Sandbox, Settings, Spread};
+use warmd::sandbox::{Cog, CogSettings, Conduct, ModelSettings, Rate, Sandbox, Settings, Spread};
 
 /// How it is told, on the command line, that it is one.
 pub(crate) const ROLE: &str = "sandbox";
@@ -23,6 +24,10 @@ pub(crate) const ROLE: &str = "sandbox";
 const PREDICT: Duration = Duration::from_millis(5);
 const WAIT: Duration = Duration::from_millis(1);
 const BOOT: Duration = Duration::from_millis(20);
+
+/// Of models in trouble: how long the one kind's predictions run, and how many bytes the other kind has to say.
+const FOREVER: Duration = Duration::from_hours(1);
+const LARGE: usize = 1_000_000;
 
 /// So many that a peer may ask one model alone.
 const SLOTS: usize = 1_000;
@@ -118,7 +123,15 @@ async fn start(setting: &Setting) -> Result<(Sandbox, Vec<Cog>, Place)> {
         slots: SLOTS,
         ..Conduct::default()
     };
+    let hangs = Conduct { predict: Spread::fixed(FOREVER), ..conduct.clone() };
+    let large = Conduct { fails: Some("x".repeat(LARGE)), ..conduct.clone() };
+    let of = |numbers: Range<usize>, conduct: &Conduct| {
+        let numbers = if setting.troubled { numbers } else { 0..0 };
+        let model = |number| ModelSettings::new("acme", &Setting::name(number), conduct.clone());
+        numbers.map(model).collect::<Vec<_>>()
+    };
     let settings = Settings {
+        models: [of(setting.hanging(), &hangs), of(setting.large(), &large)].concat(),
         others: Some(conduct),
         creates: UNLIMITED,
         calls: UNLIMITED,

@@ -1,7 +1,9 @@
 //! The figures as tables of Markdown, their columns aligned.
 
 use crate::aged::Aged;
+use crate::fairness::Fairness;
 use crate::row::Row;
+use crate::tally::Tally;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -59,6 +61,16 @@ pub(crate) fn cpu(rows: &[Row]) -> String {
         ]
     });
     markdown(&head, &lines.collect::<Vec<_>>())
+}
+
+/// Lags of those who are well beside those who aren't.
+pub(crate) fn fairness(row: &Fairness) -> String {
+    let head = ["the others", "due", "lost", "lag p50", "p99", "max"];
+    let line = |name: &str, tally: &Tally| {
+        let lags = [0.5, 0.99, 1.0].map(|quantile| ms(tally.lag(quantile)));
+        [vec![name.to_owned(), tally.due.to_string(), tally.lost.to_string()], lags.to_vec()].concat()
+    };
+    markdown(&head, &[line("well", &row.without), line("in trouble", &row.with)])
 }
 
 /// What a long history takes.

@@ -9,6 +9,7 @@ use crate::way::Setting;
 use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashMap;
+use std::ops::Range;
 use std::time::Duration;
 use warmd::config::value::ModelName;
 use warmd::schedule::grid;
@@ -26,9 +27,10 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Of what was due from `from` on and before `until`.
+    /// Of what was due of these models from `from` on and before `until`.
     pub(crate) fn of(
         setting: &Setting,
+        models: Range<usize>,
         arrivals: &[Arrival],
         from: DateTime<Utc>,
         until: DateTime<Utc>,
@@ -37,7 +39,7 @@ impl Tally {
         let names: Vec<ModelName> =
             (0..setting.models).map(|number| Ok(Setting::name(number).parse()?)).collect::<Result<_>>()?;
         let mut seen: HashMap<(usize, i64), usize> = HashMap::new();
-        for (number, name) in names.iter().enumerate() {
+        for (number, name) in names.iter().enumerate().filter(|(number, _)| models.contains(number)) {
             let mut due = grid::after(name, setting.interval, from - TimeDelta::milliseconds(1));
             while due < until {
                 seen.insert((number, due.timestamp_micros()), 0);

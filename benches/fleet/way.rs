@@ -1,6 +1,7 @@
 //! A setting: how many models, how often, and which way they are asked.
 
 use std::fmt;
+use std::ops::Range;
 use std::time::Duration;
 use warmd::config::value::format_duration;
 
@@ -20,12 +21,31 @@ pub(crate) struct Setting {
     pub(crate) tls: bool,
     pub(crate) models: usize,
     pub(crate) interval: Duration,
+    /// Whether some models hang, and some answer with a megabyte.
+    pub(crate) troubled: bool,
+    /// Whether all are outside of their hours.
+    pub(crate) idle: bool,
 }
 
 impl Setting {
     /// The name of a model in `warm.toml`, and behind `acme/` on Replicate.
     pub(crate) fn name(number: usize) -> String {
         format!("m{number:05}")
+    }
+
+    /// Of models in trouble: one in twenty, which hang.
+    pub(crate) fn hanging(&self) -> Range<usize> {
+        0..self.models / 20
+    }
+
+    /// Of models in trouble: one in a hundred, whose answers are large.
+    pub(crate) fn large(&self) -> Range<usize> {
+        self.models / 20..self.models / 20 + self.models / 100
+    }
+
+    /// The models that never are in trouble.
+    pub(crate) fn well(&self) -> Range<usize> {
+        self.large().end..self.models
     }
 
     pub(crate) fn way(&self) -> &'static str {

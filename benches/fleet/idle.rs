@@ -1,0 +1,34 @@
+//! The daemon while all models are outside of their hours.
+
+use crate::daemon::Warmd;
+use crate::process::{Cpu, wakes};
+use crate::sandbox::StandIn;
+use crate::way::Setting;
+use anyhow::Result;
+use std::time::Duration;
+
+/// What its start takes, and what is measured.
+const WARM_UP: Duration = Duration::from_secs(5);
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// What a minute of it takes.
+#[derive(Debug)]
+pub(crate) struct Idle {
+    /// How often any of its threads was woken.
+    pub(crate) wakes: u64,
+    pub(crate) cpu: Duration,
+}
+
+impl Idle {
+    pub(crate) fn measure(setting: &Setting) -> Result<Self> {
+        let setting = Setting { idle: true, ..*setting };
+        let sandbox = StandIn::start(&setting)?;
+        let warmd = Warmd::start(&setting, &sandbox)?;
+        warmd.ready()?;
+        std::thread::sleep(WARM_UP);
+        let before = (wakes(warmd.pid())?, Cpu::of(warmd.pid())?);
+        std::thread::sleep(MINUTE);
+        let cpu = Cpu::of(warmd.pid())?.since(&before.1);
+        Ok(Self { wakes: wakes(warmd.pid())? - before.0, cpu })
+    }
+}
