@@ -20,6 +20,8 @@ mod machine;
 mod measure;
 #[path = "fleet/peers.rs"]
 mod peers;
+#[path = "fleet/plot.rs"]
+mod plot;
 #[path = "fleet/process.rs"]
 mod process;
 #[path = "fleet/row.rs"]
@@ -41,6 +43,7 @@ use clap::{Parser, ValueEnum};
 use fairness::Fairness;
 use idle::Idle;
 use row::Row;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 use way::{Provider, Setting};
@@ -63,6 +66,9 @@ struct Args {
     /// One part alone
     #[arg(long, value_enum)]
     part: Option<Part>,
+    /// Draw what a run has printed, read from standard input, into this file, and measure nothing
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
     /// As which of its processes this one runs
     #[arg(long, hide = true)]
     role: Option<Role>,
@@ -97,7 +103,10 @@ fn main() -> Result<ExitCode> {
     match args.role {
         Some(Role::Sandbox) => sandbox::serve()?,
         Some(Role::Bare) => bare::run()?,
-        None => return bench(&args),
+        None => match &args.plot {
+            Some(file) => std::fs::write(file, plot::draw(&std::io::read_to_string(std::io::stdin())?)?)?,
+            None => return bench(&args),
+        },
     }
     Ok(ExitCode::SUCCESS)
 }
