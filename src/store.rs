@@ -174,6 +174,11 @@ impl Store {
         self.queue.wants_checkpoint()
     }
 
+    /// Whether all is written, and nothing wanted.
+    pub fn is_settled(&self) -> bool {
+        self.queue.is_settled()
+    }
+
     /// How it is doing.
     pub fn health(&self) -> Health {
         self.queue.health()

@@ -144,7 +144,7 @@ impl Engine {
         self.tell_service_manager();
         loop {
             let quiet = self.quiet && clock_set.is_told();
-            let tick = if quiet { self.services.notifier.at_most(QUIET_TICK) } else { TICK };
+            let tick = if quiet { self.services.notifier.at_most(QUIET_TICK, TICK) } else { TICK };
             tokio::select! {
                 biased;
                 () = stop.asked.cancelled() => break,
@@ -361,7 +361,8 @@ impl Engine {
     /// Whether nothing is to be kept warm, is on its way, or goes on.
     fn is_quiet(&self) -> bool {
         let rests = |slot: &Slot| !slot.plan.active && slot.flight.is_none() && slot.asked.is_none();
-        let busy = self.taking_back || !self.chores.is_empty() || self.watch.has_incidents();
+        let chores = self.taking_back || !self.chores.is_empty();
+        let busy = chores || self.watch.has_incidents() || !self.store.is_settled();
         !busy && self.slots.values().all(rests)
     }
 

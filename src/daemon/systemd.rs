@@ -22,9 +22,11 @@ impl Notifier {
         Self { watchdog, fed: Stopwatch::start(), line: String::new() }
     }
 
-    /// So long, or less where the watchdog wants to be fed sooner.
-    pub(super) fn at_most(&self, pause: Duration) -> Duration {
-        self.watchdog.map_or(pause, |every| every.min(pause))
+    /// So long a pause, or a shorter one where the watchdog is to be fed before that; none is shorter than
+    /// `least`.
+    pub(super) fn at_most(&self, pause: Duration, least: Duration) -> Duration {
+        let until_fed = self.watchdog.map(|every| every.saturating_sub(self.fed.elapsed()));
+        until_fed.map_or(pause, |until_fed| until_fed.clamp(least, pause))
     }
 
     /// Feeds the watchdog when it is time, and passes on the line when it changed. Called from the

@@ -27,9 +27,10 @@ const LARGE: usize = 1024 * 1024;
 const LARGE_AT_ONCE: usize = 8;
 
 /// Models that are looked up at a time, for what they take is large; and how long a look waits for the others
-/// at the most: those may wait for a server that gives no answer.
+/// at the most, but no more than a part of its own time: those may wait for a server that gives no answer.
 const LOOKS_AT_ONCE: usize = 32;
 const LOOK_PATIENCE: Duration = Duration::from_secs(2);
+const LOOK_PATIENCE_PART: u32 = 4;
 
 /// How long a connection may take to come up, TLS included.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -163,9 +164,12 @@ impl Client {
         Self { large: Arc::new(Semaphore::new(1)), ..self.clone() }
     }
 
-    /// A place among the models that are looked up; none where one was waited for too long.
-    pub async fn place_to_look(&self) -> Option<SemaphorePermit<'_>> {
-        tokio::time::timeout(LOOK_PATIENCE, self.looks.acquire()).await.ok()?.ok()
+    /// A place among the models that are looked up, for one that has until `deadline`; none where it was waited
+    /// for too long.
+    pub async fn place_to_look(&self, deadline: Instant) -> Option<SemaphorePermit<'_>> {
+        let left = deadline.saturating_duration_since(clock::instant());
+        let patience = LOOK_PATIENCE.min(left / LOOK_PATIENCE_PART);
+        tokio::time::timeout(patience, self.looks.acquire()).await.ok()?.ok()
     }
 
     fn builder(names: &Names) -> reqwest::ClientBuilder {

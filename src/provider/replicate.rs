@@ -225,7 +225,7 @@ impl Replicate {
             Some(_) => deadline.min(clock::instant() + SPARE_LOOK),
             None => deadline,
         };
-        let _place = self.api.place_to_look().await;
+        let _place = self.api.place_to_look(until).await;
         match (Aim::look_up(&self.api, &self.target, until).await, known) {
             (Ok(aim), _) => Ok((self.adopt(aim)?, true)),
             // What served yesterday may well serve today; if not, the create will say so.

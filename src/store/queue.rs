@@ -56,6 +56,8 @@ struct Waiting {
     commands: usize,
     /// Entries that the thread has taken and not written yet.
     in_hand: usize,
+    /// It is at work with what it took last.
+    at_work: bool,
     closing: bool,
     /// The file is another than at the start, and knows nothing yet of what is known.
     wants_checkpoint: bool,
@@ -157,6 +159,7 @@ impl Queue {
     /// What was taken and couldn't be written goes back to the front.
     pub(super) fn put_back(&self, entries: Vec<Entry>, notes: Notes) {
         let mut waiting = self.waiting();
+        waiting.at_work = false;
         let newer = std::mem::replace(&mut waiting.notes, notes);
         waiting.notes.extend(newer);
         waiting.in_hand = 0;
@@ -185,6 +188,12 @@ impl Queue {
     /// Whether a checkpoint is wanted; told once.
     pub(super) fn wants_checkpoint(&self) -> bool {
         std::mem::take(&mut self.waiting().wants_checkpoint)
+    }
+
+    /// Whether nothing is to be written or wanted.
+    pub(super) fn is_settled(&self) -> bool {
+        let waiting = self.waiting();
+        !waiting.writes() && !waiting.at_work && !waiting.wants_checkpoint
     }
 
     pub(super) fn health(&self) -> Health {
@@ -233,6 +242,7 @@ impl Waiting {
         self.entries -= entries.len();
         self.in_hand = entries.len();
         self.commands -= usize::from(command.is_some());
+        self.at_work = true;
         let notes = std::mem::take(&mut self.notes);
         Work { entries, notes, last: self.closing && command.is_none(), command }
     }

@@ -171,6 +171,10 @@ impl Engine {
                 && before.config.replicate.base_url == self.running.config.replicate.base_url
         });
         slot.account = token.clone().filter(|_| model.target.is_replicate());
+        if slot.account.is_none() {
+            // What an account held is free without it.
+            slot.held = None;
+        }
         if same && slot.provider.is_some() {
             return;
         }

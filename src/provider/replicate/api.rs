@@ -42,8 +42,8 @@ impl Api {
     }
 
     /// A place among the models that are looked up.
-    pub(super) async fn place_to_look(&self) -> Option<SemaphorePermit<'_>> {
-        self.client.place_to_look().await
+    pub(super) async fn place_to_look(&self, deadline: Instant) -> Option<SemaphorePermit<'_>> {
+        self.client.place_to_look(deadline).await
     }
 
     pub(super) fn has_token(&self) -> bool {

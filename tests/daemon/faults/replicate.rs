@@ -132,6 +132,28 @@ fn a_token_that_is_refused_holds_its_whole_account_and_no_other() {
 }
 
 #[test]
+fn a_model_that_its_account_held_is_free_on_a_server_of_its_own() {
+    let said = json!({"title": "Unauthenticated", "detail": "no such token", "status": 401});
+    let stand_in = StandIn::start(move |_| Some(reply(401, &said)));
+    let runtime = Runtime::new().unwrap();
+    let cog = cog(&runtime);
+    let home = Home::at_trace(&stand_in.config(&[("dog", ""), ("cat", "")]));
+    let warmd = home.start();
+    wait_until("the account is blocked", PATIENCE, || {
+        ["dog", "cat"].iter().all(|model| home.model(model)["state"] == "blocked")
+    });
+    let of_cog = |name| {
+        format!("[models.{name}]\ncog = \"{}\"\nactive = [\"always\"]\ninterval = \"1s\"\n", cog.url())
+    };
+    home.write(&["dog", "cat"].map(of_cog).concat());
+    for model in ["dog", "cat"] {
+        home.model_when(model, "warm", |model| model["state"] == "warm");
+    }
+    assert!(warmd.stop().success());
+    runtime.block_on(cog.stop());
+}
+
+#[test]
 fn an_account_without_credit_is_held_whole_and_no_other() {
     an_account_that_is_refused(402, |what| what == What::Create, "add credit");
 }
