@@ -9,7 +9,7 @@ const HEIGHT: f64 = 240.0;
 const PANEL: f64 = WIDTH / 3.0;
 /// Around a panel's plot.
 const LEFT: f64 = 52.0;
-const RIGHT: f64 = 18.0;
+const RIGHT: f64 = 26.0;
 const TOP: f64 = 36.0;
 const BOTTOM: f64 = 40.0;
 
