@@ -54,7 +54,7 @@ const STARTS: usize = 5;
 /// Measures warmd with fleets of models against a sandbox on loopback
 #[derive(Debug, Parser)]
 struct Args {
-    /// About a minute in all, for a first look
+    /// Some two minutes in all, for a first look
     #[arg(long)]
     quick: bool,
     /// Also 10,000 models every 10 s
