@@ -13,6 +13,7 @@ mod demo;
 mod engine;
 mod listen;
 mod logs;
+mod looks;
 mod panics;
 mod problem;
 mod reload;
@@ -42,6 +43,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use systemd::Notifier;
 use tasks::Tasks;
+use tokio::runtime;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -69,8 +71,13 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Starts a daemon that runs `configuration`.
-    pub async fn start(configuration: Configuration, env: Env) -> anyhow::Result<Self> {
+    /// Starts a daemon that runs `configuration`: its engine, and with it all heartbeats, on the runtime
+    /// `heartbeats`, and all else on this one.
+    pub async fn start(
+        configuration: Configuration,
+        env: Env,
+        heartbeats: &runtime::Handle,
+    ) -> anyhow::Result<Self> {
         let signals = Signals::catch().context("can't catch signals")?;
         let settings = configuration.config.daemon.clone();
         let (store, recovered) = Store::open(&settings.state, settings.retention)?;
@@ -102,8 +109,11 @@ impl Daemon {
         let (known, watch) = (known(recovered), (alerts.watch, alerts.mail));
         let clock_set = Arc::new(Notify::new());
         let services = Services { client, notifier: Notifier::new(), clock_set: clock_set.clone() };
-        let run = Engine::new(configuration, known, store.clone(), watch, services, trouble);
-        tasks.start("engine", run.run(commands, ending.clone()));
+        let (file, stop_engine) = (store.clone(), ending.clone());
+        // Made there, for its timers and what it sends are of the runtime that they are begun on.
+        tasks.start_on(heartbeats, "engine", async move {
+            Engine::new(configuration, known, file, watch, services, trouble).run(commands, stop_engine).await
+        });
         let api = Api::new(engine.clone(), store.clone(), reloader.clone(), alerts.trial);
         let everything = api::everything(api.clone());
         tasks.start("socket", serve(listener, everything, Limits::SOCKET, stop.clone(), engine.clone()));

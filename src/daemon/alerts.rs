@@ -12,12 +12,11 @@ pub(super) use mail::Mail;
 pub(super) use trial::{Refusal, Trial};
 
 use super::configuration::Aim;
-use super::panics;
 use super::signals::Stop;
+use super::{looks, panics};
 use crate::alerts::Watch;
 use crate::alerts::event::Event;
 use crate::alerts::outbox::Failure;
-use crate::clock;
 use crate::config::alert::{Alert, AlertName, MOST, Target};
 use crate::config::env::Env;
 use crate::drill;
@@ -38,9 +37,6 @@ const AT_ONCE: usize = MOST;
 /// How long what is under way has when the daemon stops: a receiver that is well has answered by then, and
 /// what is cut off is sent again after the next start.
 const LAST_MOMENTS: Duration = Duration::from_secs(3);
-
-/// Nothing is slept over for longer than this.
-const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 
 /// Those who see to alerts.
 pub(super) struct Alerts {
@@ -160,14 +156,15 @@ impl Courier {
                     Tried { event, to: way.place(), result }
                 });
             }
-            let again = self.mail.look_again_at().map_or(LONGEST_SLEEP, |at| {
-                at.saturating_duration_since(clock::instant()).min(LONGEST_SLEEP)
-            });
+            // While the machine sleeps, no time passes by this clock, and what waits grows old: it is looked at
+            // now and then.
+            let look = looks::next();
+            let again = self.mail.look_again_at().map_or(look, |at| at.min(look));
             tokio::select! {
                 () = stop.asked.cancelled() => break,
                 Some(tried) = under_way.join_next() => self.mail.tried(tried?),
                 () = self.mail.wake.notified() => {}
-                () = tokio::time::sleep(again), if under_way.len() < AT_ONCE => {}
+                () = tokio::time::sleep_until(again.into()), if under_way.len() < AT_ONCE => {}
             }
         }
         let rest = async {

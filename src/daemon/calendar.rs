@@ -1,9 +1,9 @@
-//! Calendar work: folding and retention by the hour, a look at the time zones by the minute.
+//! Calendar work: folding and retention by the hour, and a look at the time zones now and then.
 //!
-//! Done by the civil clock, which may be set: what is due next is worked out anew from each look at it, and
-//! no wait is longer than a minute.
+//! Done by the civil clock, which may be set: what is due next is worked out anew from each look at it.
 
 use super::command::{Command, Handle};
+use super::looks;
 use crate::clock;
 use crate::hours::zone::Zones;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -13,9 +13,6 @@ use tokio_util::sync::CancellationToken;
 
 /// Two minutes past each hour: the hour that ended is complete by then.
 const FOLD: Chime = Chime { every: TimeDelta::hours(1), past: TimeDelta::minutes(2) };
-
-/// Half past each minute.
-const ZONES: Chime = Chime { every: TimeDelta::minutes(1), past: TimeDelta::seconds(30) };
 
 /// What comes again and again, counted from the start of 1970, UTC.
 #[derive(Debug, Clone, Copy)]
@@ -44,22 +41,20 @@ pub(super) async fn run(
 ) -> anyhow::Result<()> {
     let mut now = clock::now();
     loop {
-        let (fold_at, zones_at) = (FOLD.after(now), ZONES.after(now));
-        let wait = (fold_at.min(zones_at) - now).to_std().unwrap_or_default();
-        tokio::select! {
+        let fold_at = FOLD.after(now);
+        let look = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            () = tokio::time::sleep(wait) => {}
-            () = clock_set.notified() => {}
-        }
+            () = tokio::time::sleep((fold_at - now).to_std().unwrap_or_default()) => false,
+            () = looks::come() => true,
+            () = clock_set.notified() => false,
+        };
         // Set back, it is this again some time; set forward, it is as if it had come by itself.
         now = clock::now();
         // Only a stopping engine takes no command: nothing is left to be done then.
         if now >= fold_at {
             let _ = engine.tell(Command::Fold).await;
         }
-        if now >= zones_at
-            && let Some(new) = changed(&zones)
-        {
+        if look && let Some(new) = changed(&zones) {
             let _ = engine.tell(Command::Rezone(new)).await;
         }
     }
@@ -81,13 +76,13 @@ mod tests {
     #[test]
     fn the_next_one_is_after_now_and_never_now() {
         let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
-        for (now, fold, zones) in [
-            ("2026-11-21T10:01:59.999Z", "2026-11-21T10:02:00Z", "2026-11-21T10:02:30Z"),
-            ("2026-11-21T10:02:00Z", "2026-11-21T11:02:00Z", "2026-11-21T10:02:30Z"),
-            ("2026-12-31T23:30:30Z", "2027-01-01T00:02:00Z", "2026-12-31T23:31:30Z"),
-            ("1969-12-31T23:59:59Z", "1970-01-01T00:02:00Z", "1970-01-01T00:00:30Z"),
+        for (now, fold) in [
+            ("2026-11-21T10:01:59.999Z", "2026-11-21T10:02:00Z"),
+            ("2026-11-21T10:02:00Z", "2026-11-21T11:02:00Z"),
+            ("2026-12-31T23:30:30Z", "2027-01-01T00:02:00Z"),
+            ("1969-12-31T23:59:59Z", "1970-01-01T00:02:00Z"),
         ] {
-            assert_eq!((FOLD.after(at(now)), ZONES.after(at(now))), (at(fold), at(zones)), "{now}");
+            assert_eq!(FOLD.after(at(now)), at(fold), "{now}");
         }
     }
 }

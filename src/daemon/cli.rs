@@ -8,6 +8,7 @@ use crate::daemon::configuration::ConfigurationError;
 use crate::hours::zone::Zones;
 use crate::memory;
 use crate::store::StoreError;
+use anyhow::Context;
 use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::{IsTerminal, Write};
@@ -15,17 +16,20 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::Duration;
+use tokio::runtime::{Builder, Handle};
 
 /// The configuration, or the state file, is not one that can be run: `EX_CONFIG`.
 const BAD_CONFIGURATION: u8 = 78;
 
-/// Threads that tasks run on. Two would do, if none of them were ever held: a server that pours out what
-/// never becomes an answer keeps one at reading it. With some to spare, the system shares its processors
-/// out among them, and the others' tasks go on.
-const WORKERS: usize = 8;
+/// Threads for all but the heartbeats, which have the first one to themselves. One would do, if it were never
+/// held: a drive that is gone holds whoever looks at the configuration there.
+const WORKERS: usize = 2;
 
 /// Those, the store's, the one that watches files, and some in which names are looked up.
 const THREADS: usize = WORKERS + 4;
+
+/// What still blocks a thread at the end is waited for so long: a name that is looked up, a read that hangs.
+const LAST_WORK: Duration = Duration::from_millis(500);
 
 /// Keeps hosted models warm in the hours when people use them, and measures whether it works.
 #[derive(Debug, Parser)]
@@ -73,22 +77,30 @@ pub fn main() -> ExitCode {
         let told = format!("can't start {THREADS} threads: {error}; raise `TasksMax`, or `ulimit -u`");
         return failed(&anyhow::anyhow!(told), 1);
     }
-    let runtime =
-        match tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build() {
-            Ok(runtime) => runtime,
-            Err(error) => return failed(&anyhow::Error::new(error).context("can't start the runtime"), 1),
-        };
-    let result =
-        if args.demo { runtime.block_on(demo::run(args.length)) } else { runtime.block_on(run(&args)) };
-    // What may still block in the background must not hold the exit up.
-    runtime.shutdown_timeout(Duration::from_secs(1));
-    match result {
+    match on_runtimes(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let code = exit_code(&error);
             failed(&error, code)
         }
     }
+}
+
+/// Heartbeats run on this thread alone: most of what one costs beyond its calls would be waking others up for
+/// it. All else has threads of its own, so that nothing holds a heartbeat up.
+fn on_runtimes(args: Args) -> anyhow::Result<()> {
+    const FAILED: &str = "can't start the runtime";
+    let heartbeats = Builder::new_current_thread().enable_all().build().context(FAILED)?;
+    let others = Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build().context(FAILED)?;
+    let here = heartbeats.handle().clone();
+    let daemon = others.spawn(async move {
+        if args.demo { demo::run(args.length, &here).await } else { run(&args, &here).await }
+    });
+    let ended = heartbeats.block_on(daemon);
+    // What may still block in the background must not hold the exit up.
+    others.shutdown_timeout(LAST_WORK);
+    heartbeats.shutdown_timeout(LAST_WORK);
+    ended.unwrap_or_else(|panic| Err(panic.into()))
 }
 
 /// Whether there may be as many threads as there will be at least: the runtime panics where there may not, and
@@ -110,14 +122,14 @@ fn raise_file_limit() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
-async fn run(args: &Args) -> anyhow::Result<()> {
+async fn run(args: &Args, heartbeats: &Handle) -> anyhow::Result<()> {
     let env = Env::process();
     let path = config::find(args.config.as_deref(), &env);
     let configuration = configuration::read(&path, &env, &Zones::system())?;
     for warning in &configuration.warnings {
         tracing::warn!("{warning}");
     }
-    Daemon::start(configuration, env).await?.wait().await
+    Daemon::start(configuration, env, heartbeats).await?.wait().await
 }
 
 fn exit_code(error: &anyhow::Error) -> u8 {

@@ -19,20 +19,21 @@ use std::fmt::Write as _;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tokio::runtime::Handle;
 
 /// How often the picture is taken: shorter than any of the demo's intervals, so that no heartbeat
 /// goes by unseen.
 const PICTURE: Duration = Duration::from_millis(500);
 
 /// Runs the demo until it is stopped, or `length` is over.
-pub(super) async fn run(length: Option<Duration>) -> anyhow::Result<()> {
+pub(super) async fn run(length: Option<Duration>, heartbeats: &Handle) -> anyhow::Result<()> {
     let folder = Folder::new().context("can't make a temporary folder for the demo")?;
     let world = demo::start(&folder.0).await.context("can't start the demo's servers on loopback")?;
     let path = folder.0.join("warm.toml");
     std::fs::write(&path, &world.config_toml).context("can't write the demo's configuration")?;
     let (env, zones) = (Env::process(), Zones::system());
     let loaded = check_text(&path, &world.config_toml, &env, &zones)?;
-    let daemon = Daemon::start(configuration::equip(loaded, &env, &zones)?, env).await?;
+    let daemon = Daemon::start(configuration::equip(loaded, &env, &zones)?, env, heartbeats).await?;
     let shown = match watch(&daemon, length, &path).await {
         Err(error) if unread(&error) => Ok(()),
         shown => shown,

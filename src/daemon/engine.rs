@@ -18,6 +18,7 @@ use super::clockwatch::{ClockWatch, Moved};
 use super::command::Command;
 use super::configuration::Configuration;
 use super::listen::tcp::Trouble;
+use super::looks;
 use super::signals::Stop;
 use super::systemd::Notifier;
 use crate::alerts::Watch;
@@ -45,10 +46,6 @@ use tokio::task::{Id, JoinSet};
 
 /// How often the clocks are compared, accounts and states looked at, and the watchdog fed.
 const TICK: Duration = Duration::from_secs(1);
-
-/// As above, while nothing is to be kept warm and nothing waits. Whatever happens begins with an event; that
-/// the clock is set is one.
-const QUIET_TICK: Duration = Duration::from_secs(15);
 
 /// What the engine asks, and tells.
 pub(super) struct Services {
@@ -143,8 +140,10 @@ impl Engine {
         let mut clock_set = ClockSet::listen();
         self.tell_service_manager();
         loop {
+            // While nothing is to be kept warm and nothing waits, whatever happens begins with an event; that the
+            // clock is set is one.
             let quiet = self.quiet && clock_set.is_told();
-            let tick = if quiet { self.services.notifier.at_most(QUIET_TICK, TICK) } else { TICK };
+            let tick = if quiet { self.services.notifier.at_most(looks::LOOK, TICK) } else { TICK };
             tokio::select! {
                 biased;
                 () = stop.asked.cancelled() => break,

@@ -6,6 +6,7 @@ use crate::drill;
 use std::collections::HashMap;
 use std::future::Future;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::task::{Id, JoinError, JoinSet};
 
 /// A set of named tasks.
@@ -21,7 +22,15 @@ impl Tasks {
     where
         F: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        let handle = self.set.spawn(drill::panic_amid(name, task));
+        self.start_on(&Handle::current(), name, task);
+    }
+
+    /// Starts one on another runtime than this.
+    pub(super) fn start_on<F>(&mut self, runtime: &Handle, name: &'static str, task: F)
+    where
+        F: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        let handle = self.set.spawn_on(drill::panic_amid(name, task), runtime);
         self.names.insert(handle.id(), name);
     }
 

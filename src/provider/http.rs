@@ -10,11 +10,13 @@ use crate::quote;
 use names::Names;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode, Url};
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::JoinError;
 
 /// The largest body that is read; outputs of heartbeats are small, data URLs of images are not.
 pub const BODY_LIMIT: usize = 16 * 1024 * 1024;
@@ -70,8 +72,10 @@ pub struct Reply {
     pub status: StatusCode,
     /// Its headers.
     pub headers: HeaderMap,
-    /// Its body, at most [`BODY_LIMIT`] bytes.
+    /// Its body, at most [`BODY_LIMIT`] bytes; empty where it is large, and was read already.
     pub body: Vec<u8>,
+    /// The JSON of a large one.
+    read: Option<serde_json::Value>,
 }
 
 /// Why there is no whole answer.
@@ -252,8 +256,10 @@ impl Client {
             }
             body.extend_from_slice(&chunk);
         }
-        let mut reply =
-            Reply { status: response.status(), headers: std::mem::take(response.headers_mut()), body };
+        let mut reply = Reply::new(response.status(), std::mem::take(response.headers_mut()), body);
+        if reply.body.len() > LARGE {
+            return Ok(reply.read_elsewhere(request.token.cloned()).await);
+        }
         if let Some(token) = request.token {
             reply.hide(token);
         }
@@ -262,6 +268,31 @@ impl Client {
 }
 
 impl Reply {
+    /// One that has come.
+    pub const fn new(status: StatusCode, headers: HeaderMap, body: Vec<u8>) -> Self {
+        Self { status, headers, body, read: None }
+    }
+
+    /// Has another thread read a large body: it takes milliseconds, in which no heartbeat could be sent.
+    async fn read_elsewhere(mut self, token: Option<Token>) -> Self {
+        let read = move || {
+            if let Some(token) = &token {
+                self.hide(token);
+            }
+            self.read = self.json();
+            if self.read.is_some() {
+                self.body = Vec::new();
+            }
+            self
+        };
+        match tokio::task::spawn_blocking(read).await.map_err(JoinError::try_into_panic) {
+            Ok(reply) => reply,
+            Err(Ok(panic)) => resume_unwind(panic),
+            // The runtime ends, and this heartbeat with it.
+            Err(Err(_)) => std::future::pending().await,
+        }
+    }
+
     /// What a server says is quoted in messages: the token is taken out of it, should it be repeated
     /// there, behind JSON's escapes too.
     fn hide(&mut self, token: &Token) {
@@ -279,12 +310,19 @@ impl Reply {
 
     /// The body as JSON; none where it isn't. `body` says what is left out of a large one.
     pub fn json(&self) -> Option<serde_json::Value> {
-        body::read(&self.body)
+        self.read.clone().or_else(|| body::read(&self.body))
     }
 
     /// The body as JSON, of an object the members of these names alone; none where it isn't.
     pub fn json_of(&self, wanted: &[&str]) -> Option<serde_json::Value> {
-        body::read_some(&self.body, wanted)
+        match &self.read {
+            Some(serde_json::Value::Object(all)) => {
+                let members = all.iter().filter(|(name, _)| wanted.contains(&name.as_str()));
+                Some(members.map(|(name, value)| (name.clone(), value.clone())).collect())
+            }
+            Some(value) => Some(value.clone()),
+            None => body::read_some(&self.body, wanted),
+        }
     }
 
     /// Where a redirect leads, fit for a message.

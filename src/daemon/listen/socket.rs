@@ -1,15 +1,15 @@
 //! The Unix socket: with the right mode from the start, a stale one replaced, a live one respected.
 
 use super::stream::Listener;
-use crate::clock::Stopwatch;
+use crate::daemon::looks;
 use std::fs::{DirBuilder, File, Metadata, Permissions};
 use std::io::ErrorKind;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use thiserror::Error;
 use tokio::net::{UnixListener, UnixStream};
 
@@ -41,22 +41,13 @@ pub(in crate::daemon) enum SocketError {
     },
 }
 
-/// How often it is seen whether the socket is still in its place.
-const LOOK: Duration = Duration::from_secs(10);
-
 /// The socket: makes its file anew where that was taken away, as a logout takes a user's folder for such files.
 #[derive(Debug)]
 pub(in crate::daemon) struct Socket {
     file: SocketFile,
     listener: Mutex<Arc<UnixListener>>,
-    looked: Mutex<Looked>,
-}
-
-#[derive(Debug)]
-struct Looked {
-    last: Stopwatch,
     /// That it is missing was told.
-    told: bool,
+    told: AtomicBool,
 }
 
 /// The socket's file, told from any other that takes its place.
@@ -73,7 +64,7 @@ impl Socket {
         Ok(Self {
             file: SocketFile { path: path.to_owned(), identity: Arc::new(Mutex::new(identity)) },
             listener: Mutex::new(Arc::new(listener)),
-            looked: Mutex::new(Looked { last: Stopwatch::start(), told: false }),
+            told: AtomicBool::new(false),
         })
     }
 
@@ -100,9 +91,7 @@ impl Socket {
             },
             Err(error) => Some(error.to_string()),
         };
-        let mut looked = locked(&self.looked);
-        looked.last = Stopwatch::start();
-        let tell = !std::mem::replace(&mut looked.told, wrong.is_some());
+        let tell = !self.told.swap(wrong.is_some(), Ordering::Relaxed);
         if let Some(wrong) = wrong.filter(|_| tell) {
             tracing::error!("nobody reaches warmd at the socket {} any more: {wrong}", path.display());
         }
@@ -114,11 +103,10 @@ impl Listener for Socket {
 
     async fn accept(&self) -> std::io::Result<UnixStream> {
         loop {
-            let until_look = LOOK.saturating_sub(locked(&self.looked).last.elapsed());
             let listener = Arc::clone(&locked(&self.listener));
             tokio::select! {
                 accepted = listener.accept() => return Ok(accepted?.0),
-                () = tokio::time::sleep(until_look) => self.look().await,
+                () = looks::come() => self.look().await,
             }
         }
     }

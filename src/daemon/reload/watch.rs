@@ -1,6 +1,7 @@
 //! Notices that the file has changed: by the system's word for the folders on the way to it, and by
 //! looking now and then, since there are changes of which the system says nothing.
 
+use crate::daemon::looks;
 use crate::drill;
 use anyhow::bail;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
@@ -14,11 +15,7 @@ use tokio::sync::mpsc;
 /// A changed file is read after this much quiet: editors save in several steps.
 const QUIET: Duration = Duration::from_millis(500);
 
-/// The file is looked at this often without anybody's word: a network drive gives none, nor does a folder
-/// that was taken away and made anew.
-const LOOK: Duration = Duration::from_secs(20);
-
-/// As [`LOOK`], where the system lets nobody watch files.
+/// How often the file is looked at where the system lets nobody watch files.
 const LOOK_UNWATCHED: Duration = Duration::from_secs(1);
 
 /// Files over this size, in bytes, are all alike: they are refused alike.
@@ -108,9 +105,13 @@ impl Watch {
             tokio::time::sleep(LOOK_UNWATCHED).await;
             return Ok(());
         }
-        match tokio::time::timeout(LOOK, self.events.recv()).await {
-            Ok(Some(())) | Err(_) => Ok(()),
-            Ok(None) => bail!("the thread that watches files has ended"),
+        tokio::select! {
+            event = self.events.recv() => match event {
+                Some(()) => Ok(()),
+                None => bail!("the thread that watches files has ended"),
+            },
+            // A network drive says nothing, nor does a folder that was taken away and made anew.
+            () = looks::come() => Ok(()),
         }
     }
 
@@ -148,7 +149,7 @@ impl Watch {
                 Err(error) if self.unwatched.insert(folder.clone()) => tracing::warn!(
                     "{} can't be watched ({error}); it is looked at every {} s",
                     folder.display(),
-                    LOOK.as_secs()
+                    looks::LOOK.as_secs()
                 ),
                 Err(_) => {}
             }

@@ -136,7 +136,7 @@ mod tests {
 
     fn of(status: u16, body: &str) -> Verdict {
         let status = StatusCode::from_u16(status).unwrap();
-        Verdict::of(&Reply { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() })
+        Verdict::of(&Reply::new(status, HeaderMap::new(), body.as_bytes().to_vec()))
     }
 
     #[test]

@@ -1,4 +1,6 @@
 use super::*;
+use crate::config::Env;
+use crate::config::value::TokenSource;
 use std::net::Ipv4Addr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -44,12 +46,44 @@ async fn no_create_meets_the_close_of_an_idle_connection() {
     assert!(failed.is_empty(), "{} of 80: {failed:?}", failed.len());
 }
 
+/// A server that gives each connection this answer.
+async fn says(body: String, listener: TcpListener) {
+    while let Ok((mut connection, _)) = listener.accept().await {
+        let _ = connection.read(&mut [0; 4096]).await;
+        let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+        let _ = connection.write_all(head.as_bytes()).await;
+        let _ = connection.write_all(body.as_bytes()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_large_answer_reads_as_a_small_one_does() {
+    let source = TokenSource { env: Some("T".to_owned()), ..TokenSource::default() };
+    let (token, _) = source.read(&Env::from([("T", "r8_hush_hush")])).unwrap();
+    let (client, mut servers) = (Client::new().unwrap(), JoinSet::new());
+    for length in [1, LARGE + 1] {
+        let output = "x".repeat(length);
+        let body = serde_json::json!({"id": "p", "output": output, "error": "not r8_hush_hush"});
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let url: Url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        servers.spawn(says(body.to_string(), listener));
+        let request =
+            Request { method: Method::GET, url, token: Some(&token), headers: Vec::new(), json: None };
+        let reply = client.send(request, clock::instant() + Duration::from_secs(20)).await.unwrap();
+        assert_eq!(reply.read.is_some(), length > LARGE);
+        let all = serde_json::json!({"id": "p", "output": output, "error": "not [token]"});
+        assert!(reply.json() == Some(all), "{length}");
+        let some = serde_json::json!({"id": "p", "error": "not [token]"});
+        assert_eq!(reply.json_of(&["id", "error", "status"]), Some(some));
+    }
+}
+
 #[test]
 fn where_a_redirect_leads_is_told_without_its_secrets() {
     let leads = |location: &str| {
         let mut headers = HeaderMap::new();
         headers.insert("location", HeaderValue::from_str(location).unwrap());
-        Reply { status: StatusCode::FOUND, headers, body: Vec::new() }.leads_to()
+        Reply::new(StatusCode::FOUND, headers, Vec::new()).leads_to()
     };
     assert_eq!(leads("https://me:hush@a.example/b?key=hush#hush").as_deref(), Some("https://a.example/b"));
     assert_eq!(leads("/b?key=hush").as_deref(), Some("/b"));

@@ -223,7 +223,7 @@ mod tests {
             (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
         };
         let headers: HeaderMap = headers.iter().map(header).collect();
-        Reply { status: StatusCode::from_u16(status).unwrap(), headers, body: body.to_vec() }
+        Reply::new(StatusCode::from_u16(status).unwrap(), headers, body.to_vec())
     }
 
     fn problem(status: u16, headers: &[(&'static str, &str)], body: &Value) -> Problem {

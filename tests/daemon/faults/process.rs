@@ -474,6 +474,6 @@ fn too_few_threads_are_told_at_the_start() {
     let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("can't start 12 threads: ") && said.contains("ulimit -u"), "{said}");
+    assert!(said.contains("can't start 6 threads: ") && said.contains("ulimit -u"), "{said}");
     assert!(!said.contains("panicked"), "{said}");
 }
