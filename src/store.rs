@@ -24,6 +24,7 @@ mod report;
 mod schema;
 mod setback;
 mod summary;
+mod summed;
 mod thread;
 mod writer;
 

@@ -1,4 +1,6 @@
 use super::*;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::V2Serializer;
 use proptest::prelude::*;
 
 fn of(times: &[Duration]) -> Distribution {

@@ -41,6 +41,7 @@ pub(super) struct Step {
 impl Writer {
     /// The next step of what has to be done as of `calendar`.
     pub(super) fn fold(&mut self, calendar: &Calendar) -> rusqlite::Result<Step> {
+        self.forget_summed();
         let folded = self.fold_journal(calendar)?;
         if folded > 0 {
             return Ok(Step { folded, ..Step::default() });

@@ -96,43 +96,25 @@ impl Writer {
         let numbered: Vec<_> =
             unsaved.iter().map(|entry| (self.names.seen(&entry.model, entry.at), entry)).collect();
         let since = calendar.since(since, self.folded(calendar)?);
-        let mut parts: HashMap<u32, Vec<Summary>> = HashMap::new();
-        let wanted: Vec<u32> = match model {
-            Some(name) => self.names.find(name).into_iter().collect(),
-            None => self.names.numbers().collect(),
+        let (unsaved, from) = (packed::pack(numbered), i128::from(since) * SECOND);
+        let mut sums = match model {
+            None => self.summed(since)?.clone(),
+            Some(name) => {
+                let number = self.names.find(name);
+                let mut sums = HashMap::new();
+                self.each_kept(since, i64::MIN, |row| add(&mut sums, row, from))?;
+                sums.retain(|model, _| Some(*model) == number);
+                self.add_intervals(since, number.as_slice(), &mut sums)?;
+                sums
+            }
         };
-        for (number, summary) in self.journal(since, &packed::pack(numbered))? {
-            if model.is_none() || wanted.contains(&number) {
-                parts.entry(number).or_default().push(summary);
-            }
+        if let Ok(row) = packed::unpack(&unsaved) {
+            add(&mut sums, &row, from);
         }
-        let mut query = self.connection.prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM interval WHERE model = ?1 AND width IN ({HOUR}, {DAY}) AND start >= ?2"
-        ))?;
-        let mut models = HashMap::new();
-        for number in wanted {
-            let mut parts = parts.remove(&number).unwrap_or_default();
-            let mut rows = query.query((number, since))?;
-            while let Some(row) = rows.next()? {
-                parts.push(Summary::read(row)?);
-            }
-            if let Some(name) = self.names.name(number)
-                && !parts.is_empty()
-            {
-                models.insert(name, Summary::merged(&parts));
-            }
-        }
+        let named = sums.into_iter().filter_map(|(number, sum)| Some((self.names.name(number)?, sum)));
+        let models = named.filter(|(name, _)| model.is_none_or(|model| model == name)).collect();
         let since = DateTime::from_timestamp(since, 0).unwrap_or(DateTime::UNIX_EPOCH);
         Ok(Summaries { since, models })
-    }
-
-    /// The sums of what is still in the journal, and of one row that isn't there yet, from `since`
-    /// (seconds since 1970) on.
-    fn journal(&self, since: i64, unsaved: &[u8]) -> rusqlite::Result<HashMap<u32, Summary>> {
-        let from = i128::from(since) * SECOND;
-        let mut sums: HashMap<u32, Summary> = HashMap::new();
-        self.each_row(since, unsaved, |row| add(&mut sums, row, from))?;
-        Ok(sums)
     }
 
     /// Each row of the journal that reaches beyond `since`, and the one that isn't there yet.
@@ -142,20 +124,34 @@ impl Writer {
         unsaved: &[u8],
         mut take: impl FnMut(&packed::Row<'_>),
     ) -> rusqlite::Result<()> {
-        let mut query =
-            self.connection.prepare_cached("SELECT id, body FROM journal WHERE until >= ?1 ORDER BY id")?;
-        let mut rows = query.query([since])?;
-        while let Some(row) = rows.next()? {
-            match packed::unpack(row.get_ref(1)?.as_blob()?) {
-                Ok(body) => take(&body),
-                Err(e) => damaged(row.get(0)?, &e),
-            }
-        }
+        self.each_kept(since, i64::MIN, &mut take)?;
         // Of what this process has packed itself nothing is damaged.
         if let Ok(row) = packed::unpack(unsaved) {
             take(&row);
         }
         Ok(())
+    }
+
+    /// Each row of the journal behind the row `after` that reaches beyond `since`; tells which was the last.
+    pub(super) fn each_kept(
+        &self,
+        since: i64,
+        after: i64,
+        mut take: impl FnMut(&packed::Row<'_>),
+    ) -> rusqlite::Result<i64> {
+        let mut query = self
+            .connection
+            .prepare_cached("SELECT id, body FROM journal WHERE id > ?1 AND until >= ?2 ORDER BY id")?;
+        let mut rows = query.query((after, since))?;
+        let mut last = after;
+        while let Some(row) = rows.next()? {
+            last = row.get(0)?;
+            match packed::unpack(row.get_ref(1)?.as_blob()?) {
+                Ok(body) => take(&body),
+                Err(e) => damaged(last, &e),
+            }
+        }
+        Ok(last)
     }
 
     /// Up to where hours and days reach. What bears a later date than now, as the clock was set

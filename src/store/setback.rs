@@ -14,6 +14,7 @@ use std::time::Duration;
 impl Writer {
     /// Takes away what was spent from `now` on.
     pub(super) fn set_back(&mut self, now: DateTime<Utc>) -> rusqlite::Result<()> {
+        self.forget_summed();
         let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         cut_journal(&tx, now)?;
         for width in [HOUR, DAY] {

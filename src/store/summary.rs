@@ -4,7 +4,7 @@
 use super::packed::Sum;
 use crate::heartbeat::Outcome;
 use crate::journal::Spent;
-use crate::latency::Distribution;
+use crate::latency::{Distribution, LatencyError, Open};
 use rusqlite::{Connection, Row};
 use std::time::Duration;
 
@@ -64,16 +64,18 @@ impl Summary {
     pub(super) fn add(&mut self, sum: Sum) {
         match sum {
             Sum::Heartbeat { outcome, in_hours, total } => {
-                self.counts[outcome as usize] += 1;
+                let count = &mut self.counts[outcome as usize];
+                *count = count.saturating_add(1);
                 match (outcome, total) {
                     (Outcome::Warm, Some(total)) => self.warm.record(total),
                     (Outcome::Cold, Some(total)) => self.cold.record(total),
                     _ => {}
                 }
-                self.cold_in_hours += u64::from(in_hours && outcome == Outcome::Cold);
+                let cold_in_hours = in_hours && outcome == Outcome::Cold;
+                self.cold_in_hours = self.cold_in_hours.saturating_add(cold_in_hours.into());
             }
             Sum::Boot { took } => {
-                self.boots += 1;
+                self.boots = self.boots.saturating_add(1);
                 if let Some(took) = took {
                     self.boot.record(took);
                 }
@@ -84,38 +86,30 @@ impl Summary {
 
     /// All of them in one.
     pub(super) fn merged(parts: &[Self]) -> Self {
-        let mut whole = Self {
-            warm: Distribution::merged(parts.iter().map(|p| &p.warm)),
-            cold: Distribution::merged(parts.iter().map(|p| &p.cold)),
-            boot: Distribution::merged(parts.iter().map(|p| &p.boot)),
-            ..Self::default()
-        };
+        let mut total = Total::new();
         for part in parts {
-            whole
-                .counts
-                .iter_mut()
-                .zip(part.counts)
-                .for_each(|(sum, count)| *sum = sum.saturating_add(count));
-            whole.boots = whole.boots.saturating_add(part.boots);
-            whole.cold_in_hours = whole.cold_in_hours.saturating_add(part.cold_in_hours);
-            whole.spent.add(Spent::Warm, part.spent.warm);
-            whole.spent.add(Spent::Cold, part.spent.cold);
-            whole.spent.add(Spent::Unknown, part.spent.unknown);
+            total.add(part);
         }
-        whole
+        total.close().unwrap_or_default()
     }
 
     /// From a row of [`COLUMNS`]. A histogram that can't be read is left out, and logged: a damaged
     /// one must not take the report with it.
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let mut summary = Self::figures(row)?;
+        let times = [&mut summary.warm, &mut summary.cold, &mut summary.boot];
+        for (column, times) in TIMES.zip(times) {
+            match Distribution::from_bytes(blob(row, column)?) {
+                Ok(read) => *times = read,
+                Err(error) => left_out(&error),
+            }
+        }
+        Ok(summary)
+    }
+
+    /// What is told in such a row beside the histograms.
+    fn figures(row: &Row<'_>) -> rusqlite::Result<Self> {
         let whole = |i: usize| row.get::<_, i64>(i).map(i64::unsigned_abs);
-        let times = |i: usize| -> rusqlite::Result<Distribution> {
-            let bytes = row.get_ref(i)?.as_blob_or_null()?.unwrap_or_default();
-            Ok(Distribution::from_bytes(bytes).unwrap_or_else(|e| {
-                tracing::warn!("a histogram in the state file is damaged and left out: {e}");
-                Distribution::default()
-            }))
-        };
         let mut counts = [0; 9];
         for (i, count) in counts.iter_mut().enumerate() {
             *count = whole(i)?;
@@ -129,10 +123,19 @@ impl Summary {
                 cold: Duration::from_nanos(whole(12)?),
                 unknown: Duration::from_nanos(whole(13)?),
             },
-            warm: times(14)?,
-            cold: times(15)?,
-            boot: times(16)?,
+            ..Self::default()
         })
+    }
+
+    /// Adds all but the histograms.
+    fn add_figures(&mut self, other: &Self) {
+        let sum = |sum: &mut u64, count: u64| *sum = sum.saturating_add(count);
+        self.counts.iter_mut().zip(other.counts).for_each(|(own, count)| sum(own, count));
+        sum(&mut self.boots, other.boots);
+        sum(&mut self.cold_in_hours, other.cold_in_hours);
+        self.spent.add(Spent::Warm, other.spent.warm);
+        self.spent.add(Spent::Cold, other.spent.cold);
+        self.spent.add(Spent::Unknown, other.spent.unknown);
     }
 
     /// Adds it to the interval of that model, width and start, in the caller's transaction.
@@ -175,6 +178,55 @@ impl Summary {
     }
 }
 
+/// Summaries being added up. To be used for one model after the other: their histograms are 40 KB while open.
+#[derive(Debug)]
+pub(super) struct Total {
+    figures: Summary,
+    /// In the order of [`TIMES`].
+    times: [Open; 3],
+    /// Nothing was added yet.
+    empty: bool,
+}
+
+impl Total {
+    pub(super) fn new() -> Self {
+        Self { figures: Summary::default(), times: [Open::new(), Open::new(), Open::new()], empty: true }
+    }
+
+    pub(super) fn add(&mut self, part: &Summary) {
+        self.figures.add_figures(part);
+        for (open, times) in self.times.iter_mut().zip([&part.warm, &part.cold, &part.boot]) {
+            open.add(times);
+        }
+        self.empty = false;
+    }
+
+    /// Adds a row of [`COLUMNS`], as [`Summary::read`] reads it.
+    pub(super) fn add_row(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
+        self.figures.add_figures(&Summary::figures(row)?);
+        for (column, open) in TIMES.zip(&mut self.times) {
+            open.add_bytes(blob(row, column)?).unwrap_or_else(|error| left_out(&error));
+        }
+        self.empty = false;
+        Ok(())
+    }
+
+    /// The sum, where anything was added; it is empty again after.
+    pub(super) fn close(&mut self) -> Option<Summary> {
+        let [warm, cold, boot] = self.times.each_mut().map(Open::close);
+        let figures = std::mem::take(&mut self.figures);
+        (!std::mem::replace(&mut self.empty, true)).then_some(Summary { warm, cold, boot, ..figures })
+    }
+}
+
+fn blob<'r>(row: &'r Row<'_>, column: usize) -> rusqlite::Result<&'r [u8]> {
+    Ok(row.get_ref(column)?.as_blob_or_null()?.unwrap_or_default())
+}
+
+fn left_out(why: &LatencyError) {
+    tracing::warn!("a histogram in the state file is damaged and left out: {why}");
+}
+
 /// What tells an interval: its model, its width in seconds, its start.
 pub(super) type Interval = (u32, i64, i64);
 
@@ -182,3 +234,6 @@ pub(super) type Interval = (u32, i64, i64);
 pub(super) const COLUMNS: &str = "warm, cold, busy, failed, rejected, rate_limited, timed_out, unreachable, \
      skipped, cold_in_hours, boots, spent_warm_ns, spent_cold_ns, spent_unknown_ns, warm_times, cold_times, \
      boot_times";
+
+/// The histograms among them: warm, cold, boots.
+const TIMES: std::ops::Range<usize> = 14..17;

@@ -5,6 +5,7 @@ use super::event::Streaks;
 use super::names::Names;
 use super::packed::{self, PackedError};
 use super::queue::Notes;
+use super::summed::Summed;
 use crate::config::value::ModelName;
 use crate::journal::Entry;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -23,6 +24,8 @@ pub(super) struct Writer {
     next_row: i64,
     /// Up to this row, the latest checkpoint knows of.
     pub(super) checkpointed: i64,
+    /// What the latest report was made from.
+    pub(super) summed: Option<Summed>,
 }
 
 /// What a state file holds that a restart goes on from.
@@ -45,7 +48,8 @@ impl Writer {
         let checkpointed = one("SELECT coalesce(max(upto), 0) FROM checkpoint")?;
         let last_row = one("SELECT coalesce(max(id), 0) FROM journal")?;
         let next_row = last_row.max(checkpointed).saturating_add(1);
-        let writer = Self { connection, names, streaks: Streaks::default(), next_row, checkpointed };
+        let streaks = Streaks::default();
+        let writer = Self { connection, names, streaks, next_row, checkpointed, summed: None };
         let recovered = writer.recover().map_err(doing())?;
         Ok((writer, recovered))
     }
