@@ -105,7 +105,6 @@ impl Writer {
         let numbered: Vec<_> =
             unsaved.iter().map(|entry| (self.names.seen(&entry.model, entry.at), entry)).collect();
         let since = calendar.since(since, self.folded(calendar)?);
-        let mut parts: BTreeMap<Interval, HourSum> = BTreeMap::new();
         // What a wrong clock has told of time to come is no part of it.
         let span = i128::from(since) * SECOND..i128::from(calendar.now.saturating_add(HOUR)) * SECOND;
         let mut sums: HashMap<Interval, Summary> = HashMap::new();
@@ -114,31 +113,37 @@ impl Writer {
                 fold::add(&mut sums, calendar, &span, model, at, sum);
             }
         })?;
-        for (interval, sum) in sums {
-            add(&mut parts, interval, &sum.spent, sum.cold_in_hours, sum.boots);
-        }
         let mut query = self.connection.prepare_cached(&format!(
             "SELECT width, start, spent_warm_ns, spent_cold_ns, spent_unknown_ns, cold_in_hours, boots
              FROM interval WHERE model = ?1 AND width IN ({HOUR}, {DAY}) AND start >= ?2"
         ))?;
+        let mut hours: HashMap<u32, Vec<HourSum>> = HashMap::new();
         for model in self.names.numbers() {
             let mut rows = query.query((model, since))?;
             while let Some(row) = rows.next()? {
                 let whole = |at: usize| row.get::<_, i64>(at).map(i64::unsigned_abs);
                 let ns = |at: usize| whole(at).map(Duration::from_nanos);
                 let spent = SpentTimes { warm: ns(2)?, cold: ns(3)?, unknown: ns(4)? };
-                add(&mut parts, (model, row.get(0)?, row.get(1)?), &spent, whole(5)?, whole(6)?);
+                let hour = HourSum::new(row.get(0)?, row.get(1)?);
+                let hour = HourSum { spent, cold_in_hours: whole(5)?, boots: whole(6)?, ..hour };
+                hours.entry(model).or_default().push(hour);
             }
+        }
+        for ((model, width, start), sum) in sums {
+            hours.entry(model).or_default().push(HourSum {
+                spent: sum.spent,
+                cold_in_hours: sum.cold_in_hours,
+                boots: sum.boots,
+                ..HourSum::new(width, start)
+            });
         }
         let mut models: HashMap<ModelName, Vec<HourSum>> = HashMap::new();
-        for ((model, ..), sum) in parts {
-            if let Some(name) = self.names.name(model) {
-                models.entry(name).or_default().push(sum);
-            }
-        }
-        // An hour and the day before it sort by their widths in the file.
-        for sums in models.values_mut() {
-            sums.sort_by_key(|sum| sum.start);
+        for (model, mut hours) in hours {
+            let Some(name) = self.names.name(model) else { continue };
+            // In the file they lie by their widths; and of an hour that it has, the journal may tell more.
+            hours.sort_by_key(|hour| (hour.start, hour.end));
+            hours.dedup_by(|other, hour| hour.absorb(other));
+            models.insert(name, hours);
         }
         Ok(Hourly { since: time(since), models })
     }
@@ -152,26 +157,25 @@ fn tells(sum: &Sum) -> bool {
     }
 }
 
-fn add(
-    parts: &mut BTreeMap<Interval, HourSum>,
-    interval: Interval,
-    spent: &SpentTimes,
-    cold_in_hours: u64,
-    boots: u64,
-) {
-    let (_, width, start) = interval;
-    let hour = parts.entry(interval).or_insert_with(|| HourSum {
-        start: time(start),
-        end: time(start.saturating_add(width)),
-        spent: SpentTimes::default(),
-        cold_in_hours: 0,
-        boots: 0,
-    });
-    hour.spent.add(Spent::Warm, spent.warm);
-    hour.spent.add(Spent::Cold, spent.cold);
-    hour.spent.add(Spent::Unknown, spent.unknown);
-    hour.cold_in_hours = hour.cold_in_hours.saturating_add(cold_in_hours);
-    hour.boots = hour.boots.saturating_add(boots);
+impl HourSum {
+    /// One in which nothing happened.
+    fn new(width: i64, start: i64) -> Self {
+        let end = time(start.saturating_add(width));
+        Self { start: time(start), end, spent: SpentTimes::default(), cold_in_hours: 0, boots: 0 }
+    }
+
+    /// Adds what another tells of the same hour; whether it was of the same.
+    fn absorb(&mut self, other: &Self) -> bool {
+        let same = (self.start, self.end) == (other.start, other.end);
+        if same {
+            self.spent.add(Spent::Warm, other.spent.warm);
+            self.spent.add(Spent::Cold, other.spent.cold);
+            self.spent.add(Spent::Unknown, other.spent.unknown);
+            self.cold_in_hours = self.cold_in_hours.saturating_add(other.cold_in_hours);
+            self.boots = self.boots.saturating_add(other.boots);
+        }
+        same
+    }
 }
 
 fn time(at: i64) -> DateTime<Utc> {
