@@ -168,8 +168,8 @@ fn entries() -> impl Strategy<Value = Vec<Entry>> {
         (1..3 * 86_400_000_i64, hows).prop_map(Made::Spent),
         Just(Made::Tracked),
     ];
-    let entry = (0..3, back, 0..1_000_000_000_i64, made).prop_map(|(number, back, nanos, made)| {
-        let at = ago(back) - TimeDelta::nanoseconds(nanos);
+    let entry = (0..3, back, 0..1_000_000_i64, made).prop_map(|(number, back, micros, made)| {
+        let at = ago(back) - TimeDelta::microseconds(micros);
         let name = format!("model-{number}");
         let what = match made {
             Made::Heartbeat((outcome, millis)) => return heartbeat(&name, at, outcome, millis),

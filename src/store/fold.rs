@@ -5,8 +5,8 @@
 //! steps the journal is written.
 
 use super::calendar::{Calendar, DAY, HOUR};
-use super::packed::{self, Sum};
-use super::report::nanos;
+use super::packed::{self, SECOND, Sum};
+use super::report::micros;
 use super::summary::{COLUMNS, Interval, Summary};
 use super::writer::{Writer, damaged};
 use rusqlite::TransactionBehavior;
@@ -25,8 +25,6 @@ const EVENTS: i64 = 100_000;
 const SPARE_PAGES: i64 = 256;
 /// The most pages given back to the system in a step.
 const PAGES: i64 = 1024;
-
-pub(super) const SECOND: i128 = 1_000_000_000;
 
 /// What a step did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -62,7 +60,7 @@ impl Writer {
     /// of, become hours (or days, where they are that old).
     fn fold_journal(&mut self, calendar: &Calendar) -> rusqlite::Result<u64> {
         // As a row's `until` has promised: no row, however damaged, is cut into endless pieces.
-        let span = i128::from(calendar.oldest()) * SECOND..i128::from(calendar.minutes_from) * SECOND;
+        let span = calendar.oldest().saturating_mul(SECOND)..calendar.minutes_from.saturating_mul(SECOND);
         let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut rows_done = Vec::new();
         let mut sums: HashMap<Interval, Summary> = HashMap::new();
@@ -199,20 +197,19 @@ impl Writer {
     }
 }
 
-/// Adds an entry to the interval it lies in; a stretch piece by piece. What lies before `span` (ns since
+/// Adds an entry to the interval it lies in; a stretch piece by piece. What lies before `span` (µs since
 /// 1970) adds nothing, nor what a stretch has beyond it.
 pub(super) fn add(
     sums: &mut HashMap<Interval, Summary>,
     calendar: &Calendar,
-    span: &Range<i128>,
+    span: &Range<i64>,
     model: u32,
-    at: i128,
+    at: i64,
     sum: Sum,
 ) {
-    let interval = |at: i128| {
-        let at = i64::try_from(at.div_euclid(SECOND)).unwrap_or(i64::MAX);
-        let (width, start) = calendar.interval(at);
-        ((model, width, start), i128::from(start.saturating_add(width)) * SECOND)
+    let interval = |at: i64| {
+        let (width, start) = calendar.interval(at.div_euclid(SECOND));
+        ((model, width, start), start.saturating_add(width).saturating_mul(SECOND))
     };
     match sum {
         Sum::Heartbeat { .. } | Sum::Boot { .. } if at >= span.start => {
@@ -225,7 +222,7 @@ pub(super) fn add(
             while from < to {
                 let (key, end) = interval(from);
                 let piece = to.min(end);
-                sums.entry(key).or_default().spent.add(how, nanos(piece - from));
+                sums.entry(key).or_default().spent.add(how, micros(from, piece));
                 from = piece;
             }
         }

@@ -1,8 +1,8 @@
 //! The state file's blobs: whatever they hold, they are read, or refused, and nothing else.
 
 use super::calendar::Calendar;
-use super::fold::{self, SECOND};
-use super::packed::{self, Row};
+use super::fold;
+use super::packed::{self, Row, SECOND};
 use super::report;
 use super::summary::{COLUMNS, Interval, Summary};
 use crate::config::value::ModelName;
@@ -42,7 +42,7 @@ pub(crate) fn journal(body: &[u8]) -> Vec<Entry> {
 fn summed(row: &Row<'_>) -> HashMap<u32, Summary> {
     let now = DateTime::from_timestamp(NOW, 0).unwrap_or_default();
     let calendar = Calendar::new(now, Duration::from_hours(90 * 24));
-    let span = i128::from(calendar.oldest()) * SECOND..i128::from(calendar.minutes_from) * SECOND;
+    let span = calendar.oldest().saturating_mul(SECOND)..calendar.minutes_from.saturating_mul(SECOND);
     let mut folded: HashMap<Interval, Summary> = HashMap::new();
     for (model, at, sum) in row.sums() {
         fold::add(&mut folded, &calendar, &span, model, at, sum);
@@ -50,7 +50,7 @@ fn summed(row: &Row<'_>) -> HashMap<u32, Summary> {
     let parts: Vec<Summary> = folded.into_values().collect();
     told(&Summary::merged(&parts));
     let mut sums = HashMap::new();
-    report::add(&mut sums, row, i128::from(calendar.minutes_from) * 1_000_000_000);
+    report::add(&mut sums, row, calendar.minutes_from.saturating_mul(SECOND));
     sums.values().for_each(told);
     sums
 }

@@ -1,8 +1,8 @@
 //! How the hours of every model were spent: what the page draws a strip of, without the distributions.
 
 use super::calendar::{Calendar, DAY, HOUR};
-use super::fold::{self, SECOND};
-use super::packed::{self, Sum};
+use super::fold;
+use super::packed::{self, SECOND, Sum};
 use super::report::{IntervalSum, Intervals};
 use super::summary::{Interval, SpentTimes, Summary};
 use super::writer::Writer;
@@ -106,7 +106,7 @@ impl Writer {
             unsaved.iter().map(|entry| (self.names.seen(&entry.model, entry.at), entry)).collect();
         let since = calendar.since(since, self.folded(calendar)?);
         // What a wrong clock has told of time to come is no part of it.
-        let span = i128::from(since) * SECOND..i128::from(calendar.now.saturating_add(HOUR)) * SECOND;
+        let span = since.saturating_mul(SECOND)..calendar.now.saturating_add(HOUR).saturating_mul(SECOND);
         let mut sums: HashMap<Interval, Summary> = HashMap::new();
         self.each_row(since, &packed::pack(numbered), |row| {
             for (model, at, sum) in row.sums().filter(|(.., sum)| tells(sum)) {

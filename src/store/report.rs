@@ -1,8 +1,8 @@
 //! The sums over a span: intervals as far as they reach, the journal beyond.
 
 use super::calendar::{Calendar, DAY, Folded, HOUR};
-use super::fold::{self, SECOND};
-use super::packed::{self, Sum};
+use super::fold;
+use super::packed::{self, SECOND, Sum};
 use super::summary::{COLUMNS, Interval, Summary};
 use super::writer::{Writer, damaged};
 use crate::config::value::ModelName;
@@ -58,7 +58,7 @@ impl Writer {
             return Ok(Intervals { since: time(since), intervals: Vec::new() });
         };
         // What a wrong clock has told of time to come is no part of it.
-        let span = i128::from(since) * SECOND..i128::from(calendar.now.saturating_add(HOUR)) * SECOND;
+        let span = since.saturating_mul(SECOND)..calendar.now.saturating_add(HOUR).saturating_mul(SECOND);
         let mut sums: HashMap<Interval, Summary> = HashMap::new();
         self.each_row(since, &packed::pack(numbered), |row| {
             for (model, at, sum) in row.sums().filter(|(model, ..)| *model == number) {
@@ -96,7 +96,7 @@ impl Writer {
         let numbered: Vec<_> =
             unsaved.iter().map(|entry| (self.names.seen(&entry.model, entry.at), entry)).collect();
         let since = calendar.since(since, self.folded(calendar)?);
-        let (unsaved, from) = (packed::pack(numbered), i128::from(since) * SECOND);
+        let (unsaved, from) = (packed::pack(numbered), since.saturating_mul(SECOND));
         let mut sums = match model {
             None => self.summed(since)?.clone(),
             Some(name) => {
@@ -168,14 +168,14 @@ impl Writer {
     }
 }
 
-/// Adds a row's entries to the sums by model, from `from` (ns since 1970) on.
-pub(super) fn add(sums: &mut HashMap<u32, Summary>, row: &packed::Row<'_>, from: i128) {
+/// Adds a row's entries to the sums by model, from `from` (µs since 1970) on.
+pub(super) fn add(sums: &mut HashMap<u32, Summary>, row: &packed::Row<'_>, from: i64) {
     for (model, at, sum) in row.sums() {
         match sum {
             Sum::Spent { from: start, to, how } => {
                 let start = start.max(from);
                 if start < to {
-                    sums.entry(model).or_default().spent.add(how, nanos(to - start));
+                    sums.entry(model).or_default().spent.add(how, micros(start, to));
                 }
             }
             Sum::Heartbeat { .. } | Sum::Boot { .. } => {
@@ -187,7 +187,7 @@ pub(super) fn add(sums: &mut HashMap<u32, Summary>, row: &packed::Row<'_>, from:
     }
 }
 
-/// A difference of two times, in ns, as a duration.
-pub(super) fn nanos(ns: i128) -> Duration {
-    Duration::from_nanos(u64::try_from(ns).unwrap_or(if ns < 0 { 0 } else { u64::MAX }))
+/// From one time to another, in µs since 1970; nothing where the other is earlier.
+pub(super) fn micros(from: i64, to: i64) -> Duration {
+    Duration::from_micros(if from < to { to.abs_diff(from) } else { 0 })
 }

@@ -7,7 +7,7 @@
 //! long after the last one has asked.
 
 use super::calendar::{DAY, HOUR};
-use super::fold::SECOND;
+use super::packed::SECOND;
 use super::report;
 use super::summary::{COLUMNS, Summary, Total};
 use super::writer::Writer;
@@ -34,7 +34,7 @@ impl Writer {
         let anew = known.is_none();
         let mut summed =
             known.unwrap_or_else(|| Summed { since, upto: i64::MIN, version, models: HashMap::new() });
-        let from = i128::from(since) * SECOND;
+        let from = since.saturating_mul(SECOND);
         summed.upto = self.each_kept(since, summed.upto, |row| report::add(&mut summed.models, row, from))?;
         if anew {
             let numbers: Vec<u32> = self.names.numbers().collect();

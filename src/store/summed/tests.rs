@@ -93,7 +93,7 @@ fn plainly(file: &Connection, writer: &Writer, since: i64, unsaved: &[Entry]) ->
     bodies.push(packed::pack(unsaved.iter().map(|e| (writer.names.find(&e.model).unwrap(), e))));
     for row in bodies.iter().filter_map(|body| packed::unpack(body).ok()) {
         let mut added = HashMap::new();
-        super::super::report::add(&mut added, &row, i128::from(since) * 1_000_000_000);
+        super::super::report::add(&mut added, &row, since * crate::store::packed::SECOND);
         for (model, sum) in added {
             sums.entry(model).or_default().push(sum);
         }
