@@ -18,6 +18,7 @@ mod hourly;
 mod keeper;
 mod names;
 mod packed;
+mod pending;
 mod place;
 mod queue;
 mod report;
@@ -25,6 +26,7 @@ mod schema;
 mod setback;
 mod summary;
 mod summed;
+mod tail;
 mod thread;
 mod writer;
 

@@ -59,7 +59,7 @@ fn refused_untouched(folder: &Folder) -> StoreError {
 }
 
 fn at(second: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp(1_763_660_000 + second, 123_456_789).unwrap()
+    DateTime::from_timestamp(1_763_660_000 + second, 123_456_000).unwrap()
 }
 
 fn aimed(number: i64) -> Entry {
@@ -112,18 +112,25 @@ async fn entries_reach_the_file_within_a_second_or_so_by_themselves() {
     assert!((1..=3).contains(&rows), "{rows} rows");
 }
 
-#[test]
-fn a_missing_folder_is_made_for_its_owner_alone() {
+#[tokio::test]
+async fn a_missing_folder_is_made_for_its_owner_alone() {
     let folder = Folder::new();
     let path = folder.0.path().join("a/b/warmd.db");
-    let store = open(&path).unwrap();
+    let store = open(&path).unwrap().0;
+    // The second goes into the tail: the first brings a model that is new.
+    for number in 1..=2 {
+        store.append(Entry { what: What::Tracked, ..aimed(number) });
+        store.flush().await.unwrap();
+    }
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(path.parent().unwrap()), 0o700);
-    for name in ["warmd.db", "warmd.db.lock", "warmd.db-wal"] {
+    for name in ["warmd.db", "warmd.db.lock", "warmd.db-wal", "warmd.db-tail"] {
         assert_eq!(mode(&path.with_file_name(name)), 0o600, "{name}");
     }
     drop(store);
-    assert!(!path.with_file_name("warmd.db-wal").exists());
+    for name in ["warmd.db-wal", "warmd.db-tail"] {
+        assert!(!path.with_file_name(name).exists(), "{name}");
+    }
 }
 
 #[test]
@@ -173,15 +180,25 @@ fn a_newer_schema_is_refused_untouched() {
     newer.pragma_update(None, "user_version", 99).unwrap();
     drop(newer);
     let error = refused_untouched(&folder);
-    assert!(matches!(error, StoreError::Newer { found: 99, known: 2, .. }), "{error}");
+    assert!(matches!(error, StoreError::Newer { found: 99, known: 3, .. }), "{error}");
     assert_eq!(folder.names(), ["warmd.db"]);
 }
 
 /// Made by the warmd that knew schema 1, as it ended: three heartbeats, a checkpoint, a model that fails.
 #[tokio::test]
 async fn a_file_of_schema_1_is_brought_up_with_all_that_it_holds() {
+    is_brought_up(include_bytes!("store/schema-1.db")).await;
+}
+
+/// The same, as the warmd that knew schema 2 took it over.
+#[tokio::test]
+async fn a_file_of_schema_2_is_brought_up_with_all_that_it_holds() {
+    is_brought_up(include_bytes!("store/schema-2.db")).await;
+}
+
+async fn is_brought_up(file: &[u8]) {
     let folder = Folder::new();
-    fs::write(folder.path(), include_bytes!("store/schema-1.db")).unwrap();
+    fs::write(folder.path(), file).unwrap();
     let model: ModelName = "llama".parse().unwrap();
     let since = DateTime::UNIX_EPOCH;
     let now = "2026-11-21T16:40:00Z".parse().unwrap();
@@ -195,7 +212,7 @@ async fn a_file_of_schema_1_is_brought_up_with_all_that_it_holds() {
         (store.summary(model.clone(), since, now).await.unwrap(), events)
     };
     let header = fs::read(folder.path()).unwrap();
-    assert_eq!(header[60..64], 2_u32.to_be_bytes());
+    assert_eq!(header[60..64], 3_u32.to_be_bytes());
     let (store, recovered) = open(&folder.path()).unwrap();
     assert_eq!(recovered.notes, BTreeMap::from([("a".to_owned(), "b".to_owned())]));
     assert_eq!(store.summary(model, since, now).await.unwrap().models, kept.0.models);
@@ -222,7 +239,7 @@ fn the_schema_stands_in_the_header_while_the_file_is_in_use() {
     let folder = Folder::new();
     let _store = open(&folder.path()).unwrap();
     let header = fs::read(folder.path()).unwrap();
-    assert_eq!(header[60..64], 2_u32.to_be_bytes());
+    assert_eq!(header[60..64], 3_u32.to_be_bytes());
     assert_eq!(&header[68..72], b"wrmd");
 }
 

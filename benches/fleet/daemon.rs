@@ -147,10 +147,10 @@ impl Warmd {
         Ok(counted)
     }
 
-    /// Of the state file and its log, in bytes.
+    /// Of the state file, its log and its tail, in bytes.
     pub(crate) fn state_size(&self) -> u64 {
         let size = |name| fs::metadata(self.folder.path().join(name)).map_or(0, |file| file.len());
-        size("warmd.db") + size("warmd.db-wal")
+        size("warmd.db") + size("warmd.db-wal") + size("warmd.db-tail")
     }
 }
 

@@ -1,7 +1,7 @@
 //! A damaged state file, set aside: renamed with its date, never over an earlier one.
 
 use super::error::StoreError;
-use super::file::beside;
+use super::file::{TAIL, beside};
 use crate::clock;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::fs;
@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 /// The most that are kept; the oldest go first.
 const KEPT: usize = 5;
 
-/// What SQLite keeps beside a file. They are moved before it: were it the other way round, an end of the
+/// What is kept beside a file: the tail, and what SQLite has there. They are moved before it: were it the other way round, an end of the
 /// process in between would leave a log for the new file to mistake for its own.
-const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
+const COMPANIONS: [&str; 3] = [TAIL, "-wal", "-shm"];
 
 /// Renames the file, which nobody has open any more, and what belongs to it; says to what.
 pub(super) fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
@@ -56,9 +56,9 @@ fn forget_the_oldest(path: &Path) {
     for name in &kept[..kept.len().saturating_sub(KEPT)] {
         let oldest = folder.join(name);
         tracing::warn!("{} is removed: {KEPT} later ones are kept", oldest.display());
-        for file in [oldest.clone(), beside(&oldest, COMPANIONS[0]), beside(&oldest, COMPANIONS[1])] {
+        for suffix in COMPANIONS.into_iter().chain([""]) {
             // One that can't be removed is in nobody's way.
-            let _ = fs::remove_file(file);
+            let _ = fs::remove_file(beside(&oldest, suffix));
         }
     }
 }

@@ -64,23 +64,30 @@ impl EventKind {
     }
 }
 
+/// An event, as it is written.
+#[derive(Debug)]
+pub(super) struct NewEvent {
+    at_ms: i64,
+    model: u32,
+    kind: EventKind,
+    detail: Value,
+}
+
 /// Which models are in the middle of a streak of failures. Starts empty with the process: the
 /// first failure after a restart is told again.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Streaks(HashMap<u32, bool>);
 
 impl Streaks {
-    /// Writes the events among `entries`, and says how the streaks stand once that is through.
-    pub(super) fn record(&self, tx: &Transaction<'_>, entries: &[(u32, &Entry)]) -> rusqlite::Result<Self> {
-        let mut after = self.clone();
-        let mut insert =
-            tx.prepare_cached("INSERT INTO event (at_ms, model, kind, detail) VALUES (?1, ?2, ?3, ?4)")?;
+    /// The events among `entries`, and how the streaks stand once those are written.
+    pub(super) fn judge(&self, entries: &[(u32, &Entry)]) -> (Vec<NewEvent>, Self) {
+        let (mut events, mut after) = (Vec::new(), self.clone());
         for (model, entry) in entries {
             if let Some((kind, detail)) = after.event(*model, entry) {
-                insert.execute((entry.at.timestamp_millis(), model, kind.name(), detail.to_string()))?;
+                events.push(NewEvent { at_ms: entry.at.timestamp_millis(), model: *model, kind, detail });
             }
         }
-        Ok(after)
+        (events, after)
     }
 
     fn event(&mut self, model: u32, entry: &Entry) -> Option<(EventKind, Value)> {
@@ -123,6 +130,14 @@ impl Streaks {
             }
             Outcome::RateLimited | Outcome::Skipped => None,
         }
+    }
+}
+
+impl NewEvent {
+    pub(super) fn save(&self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
+        tx.prepare_cached("INSERT INTO event (at_ms, model, kind, detail) VALUES (?1, ?2, ?3, ?4)")?
+            .execute((self.at_ms, self.model, self.kind.name(), self.detail.to_string()))
+            .map(drop)
     }
 }
 

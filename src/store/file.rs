@@ -21,6 +21,8 @@ const LOG_LIMIT: i64 = 8 << 20;
 /// SQLite's file header: the magic at 0, `user_version` at 60, `application_id` at 68.
 const HEADER: u64 = 100;
 const MAGIC: &[u8] = b"SQLite format 3\0";
+/// What the name of the tail ends in: [`super::tail`].
+pub(super) const TAIL: &str = "-tail";
 /// What the lock says once a state file of warmd's lay beside it.
 const MARK: &[u8] = b"warmd keeps its state in the file beside this one\n";
 

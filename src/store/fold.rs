@@ -137,6 +137,8 @@ impl Writer {
     fn drop_old(&mut self, calendar: &Calendar) -> rusqlite::Result<u64> {
         let kept_from = calendar.kept_from;
         let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // A model of which there are entries in the tail alone was seen.
+        self.names.save(&tx)?;
         let mut dropped = 0;
         for width in [HOUR, DAY] {
             dropped += tx
@@ -172,6 +174,7 @@ impl Writer {
             .query_map((kept_from.saturating_sub(DAY), kept_from), |row| row.get(0))?
             .collect::<rusqlite::Result<_>>()?;
         tx.commit()?;
+        self.names.saved();
         for number in &forgotten {
             self.names.forget(*number);
         }

@@ -11,6 +11,7 @@ use super::place::{Place, Whereabouts};
 use super::queue::Queue;
 use super::writer::{Recovered, Writer};
 use crate::clock::{self, Stopwatch};
+use crate::journal::Entry;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,10 +37,20 @@ pub(super) struct Keeper {
     pub(super) running: bool,
     /// The file lacks what is known: a checkpoint is wanted once it can be written.
     pub(super) unknowing: bool,
+    /// What a damaged file had yet to take, for the next one.
+    carried: Option<Carried>,
     set_aside: Option<Stopwatch>,
     put_back: Option<Stopwatch>,
     pub(super) synced: Stopwatch,
     pub(super) told_slow: Option<Stopwatch>,
+}
+
+/// Entries that are in the tail of a file alone.
+#[derive(Debug)]
+struct Carried {
+    /// The file's.
+    lineage: Option<i64>,
+    entries: Vec<Entry>,
 }
 
 impl Keeper {
@@ -60,6 +71,7 @@ impl Keeper {
             queue,
             running: false,
             unknowing: false,
+            carried: None,
             set_aside: None,
             put_back: None,
             synced: Stopwatch::start(),
@@ -144,7 +156,18 @@ impl Keeper {
     }
 
     fn connect(&mut self) -> Result<Recovered, StoreError> {
-        let (writer, recovered) = Writer::new(file::open(&self.path)?)?;
+        let tail = file::beside(&self.path, file::TAIL);
+        let (mut writer, recovered) = Writer::new(file::open(&self.path)?, Some(&tail))?;
+        // Where it is the same file after all, they are in its tail.
+        if let Some(carried) = self.carried.take().filter(|carried| carried.lineage != writer.lineage) {
+            writer.owe(&carried.entries);
+        }
+        match writer.settle() {
+            Err(error @ StoreError::Damaged { .. }) => return Err(error),
+            // It is in the tail, and the next write tries again.
+            Err(error) => tracing::warn!("what {} holds is not moved yet: {error}", tail.display()),
+            Ok(()) => {}
+        }
         self.writer = Some(writer);
         if let Some(lock) = &self.lock {
             file::mark(lock, &self.path);
@@ -155,10 +178,11 @@ impl Keeper {
 
     /// Opens what answers while the file can't be opened: the file, to be read alone, or else nothing.
     fn open_stand_in(&mut self) -> Result<Recovered, StoreError> {
-        let read = file::to_read(&self.path).and_then(|file| Writer::new(file).ok());
+        let tail = file::beside(&self.path, file::TAIL);
+        let read = file::to_read(&self.path).and_then(|file| Writer::new(file, Some(&tail)).ok());
         let (stand_in, recovered) = match read {
             Some(read) => read,
-            None => Writer::new(file::in_memory()?)?,
+            None => Writer::new(file::in_memory()?, None)?,
         };
         self.stand_in = Some(stand_in);
         Ok(recovered)
@@ -166,6 +190,10 @@ impl Keeper {
 
     fn begin_anew(&mut self, reason: &str) -> Result<(), StoreError> {
         self.may_set_aside(reason)?;
+        self.carried = self
+            .writer
+            .as_ref()
+            .map(|writer| Carried { lineage: writer.lineage, entries: writer.pending_entries() });
         self.close()?;
         self.set_aside(reason)
     }
@@ -217,6 +245,20 @@ impl Keeper {
         }
     }
 
+    /// Whether the tail waits for the disk to keep what was settled.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.writer.as_ref().is_some_and(Writer::is_crowded)
+    }
+
+    /// Leaves the state file with all in it that was written.
+    pub(super) fn finish(&mut self) {
+        if let Some(writer) = &mut self.writer
+            && let Err(error) = writer.finish()
+        {
+            tracing::warn!("the tail of {} is left for the next start: {error}", self.path.display());
+        }
+    }
+
     fn befell(&self, incident: String) {
         tracing::error!("{incident}");
         self.queue.befell(incident);
@@ -259,7 +301,8 @@ impl Keeper {
             self.lock = Some(file::lock(&self.path)?);
         }
         if file == Whereabouts::Gone {
-            if let Some(writer) = &self.writer {
+            if let Some(writer) = &mut self.writer {
+                writer.settle()?;
                 file::make_again(&writer.connection, &self.path)?;
             }
             self.close()?;

@@ -13,6 +13,8 @@ pub(super) struct Names {
     by_number: HashMap<u32, Model>,
     /// Numbers whose row has yet to be written: they stay here until a transaction is through.
     unsaved: BTreeSet<u32>,
+    /// A number among those is new: nobody but this process knows whose it is.
+    new: bool,
     next: u32,
 }
 
@@ -49,6 +51,7 @@ impl Names {
         self.by_name.insert(name.clone(), number);
         self.by_number.insert(number, Model { name: name.clone(), seen: 0 });
         self.unsaved.insert(number);
+        self.new = true;
         number
     }
 
@@ -78,6 +81,11 @@ impl Names {
         self.by_number.keys().copied()
     }
 
+    /// Whether there is a number that must be saved before anything on the disk bears it.
+    pub(super) fn has_new(&self) -> bool {
+        self.new
+    }
+
     /// Writes what is new; call [`Self::saved`] once the transaction is through.
     pub(super) fn save(&self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
         if self.unsaved.is_empty() {
@@ -96,6 +104,7 @@ impl Names {
 
     pub(super) fn saved(&mut self) {
         self.unsaved.clear();
+        self.new = false;
     }
 
     /// Forgets one of which nothing is kept any more.

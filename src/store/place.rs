@@ -15,7 +15,7 @@ pub(super) struct Place {
 }
 
 /// A device and an inode.
-type Id = (u64, u64);
+pub(super) type Id = (u64, u64);
 
 /// Where an open file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Place {
     }
 }
 
-fn whereabouts(ours: Option<Id>, path: &Path) -> Whereabouts {
+pub(super) fn whereabouts(ours: Option<Id>, path: &Path) -> Whereabouts {
     match fs::metadata(path) {
         Ok(there) if ours.is_some_and(|ours| ours != id(&there)) => Whereabouts::Replaced,
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Whereabouts::Gone,
@@ -51,6 +51,6 @@ fn whereabouts(ours: Option<Id>, path: &Path) -> Whereabouts {
     }
 }
 
-fn id(metadata: &Metadata) -> Id {
+pub(super) fn id(metadata: &Metadata) -> Id {
     (metadata.dev(), metadata.ino())
 }

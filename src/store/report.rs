@@ -108,16 +108,15 @@ impl Writer {
                 sums
             }
         };
-        if let Ok(row) = packed::unpack(&unsaved) {
-            add(&mut sums, &row, from);
-        }
+        self.each_own(&unsaved, |row| add(&mut sums, row, from));
         let named = sums.into_iter().filter_map(|(number, sum)| Some((self.names.name(number)?, sum)));
         let models = named.filter(|(name, _)| model.is_none_or(|model| model == name)).collect();
         let since = DateTime::from_timestamp(since, 0).unwrap_or(DateTime::UNIX_EPOCH);
         Ok(Summaries { since, models })
     }
 
-    /// Each row of the journal that reaches beyond `since`, and the one that isn't there yet.
+    /// Each row of the journal that reaches beyond `since`, what the tail holds, and the row that isn't
+    /// there yet.
     pub(super) fn each_row(
         &self,
         since: i64,
@@ -125,11 +124,18 @@ impl Writer {
         mut take: impl FnMut(&packed::Row<'_>),
     ) -> rusqlite::Result<()> {
         self.each_kept(since, i64::MIN, &mut take)?;
-        // Of what this process has packed itself nothing is damaged.
-        if let Ok(row) = packed::unpack(unsaved) {
-            take(&row);
-        }
+        self.each_own(unsaved, take);
         Ok(())
+    }
+
+    /// What the tail holds, and the row that isn't there yet.
+    fn each_own(&self, unsaved: &[u8], mut take: impl FnMut(&packed::Row<'_>)) {
+        for own in [self.pending.body(), unsaved] {
+            // Of what this process has packed itself nothing is damaged.
+            if let Ok(row) = packed::unpack(own) {
+                take(&row);
+            }
+        }
     }
 
     /// Each row of the journal behind the row `after` that reaches beyond `since`; tells which was the last.

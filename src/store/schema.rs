@@ -9,7 +9,7 @@ pub(super) const APPLICATION_ID: u32 = 0x7772_6d64;
 pub(super) const VERSION: u32 = MIGRATIONS.len() as u32;
 
 /// The step from each version to the next; never edited once released.
-pub(super) const MIGRATIONS: [&str; 2] = [TO_1, TO_2];
+pub(super) const MIGRATIONS: [&str; 3] = [TO_1, TO_2, TO_3];
 
 /// - `model`: names, written once; `seen` is the last hour that has an entry.
 /// - `journal`: a row a write, `until` the latest instant its entries speak of, `body` the entries
@@ -65,4 +65,13 @@ CREATE TABLE note (
     name TEXT PRIMARY KEY,
     body TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+";
+
+/// - `lineage`: a number by chance, the file's own: what was written beside it ([`super::tail`]) bears it, and is
+///   never taken for another file's. Copies have it too; the numbers of the journal's rows tell those apart.
+const TO_3: &str = "
+CREATE TABLE lineage (
+    id INTEGER PRIMARY KEY
+) STRICT;
+INSERT INTO lineage VALUES (random());
 ";

@@ -4,6 +4,7 @@
 //! Heartbeats stay, at the times they bear: they were sent.
 
 use super::calendar::{DAY, HOUR};
+use super::error::StoreError;
 use super::packed;
 use super::summary::SpentTimes;
 use super::writer::{Writer, damaged};
@@ -12,8 +13,13 @@ use rusqlite::{Connection, TransactionBehavior};
 use std::time::Duration;
 
 impl Writer {
-    /// Takes away what was spent from `now` on.
-    pub(super) fn set_back(&mut self, now: DateTime<Utc>) -> rusqlite::Result<()> {
+    /// Takes away what was spent from `now` on; in the tables alone, so what is pending is settled before.
+    pub(super) fn set_back(&mut self, now: DateTime<Utc>) -> Result<(), StoreError> {
+        self.settle()?;
+        self.cut_tables(now).map_err(StoreError::sqlite("follow the clock back"))
+    }
+
+    fn cut_tables(&mut self, now: DateTime<Utc>) -> rusqlite::Result<()> {
         self.forget_summed();
         let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         cut_journal(&tx, now)?;

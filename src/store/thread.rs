@@ -11,6 +11,7 @@ use super::hourly::Hourly;
 use super::keeper::Keeper;
 use super::queue::{Notes, Queue};
 use super::report::{Intervals, Summaries};
+use super::writer::Writer;
 use crate::clock::{self, Stopwatch};
 use crate::config::value::ModelName;
 use crate::drill;
@@ -28,6 +29,8 @@ const PACE: Duration = Duration::from_millis(750);
 const RETRY: Duration = Duration::from_secs(30);
 /// How often the disk is told to keep what was written: what a power cut may cost.
 const SYNC: Duration = Duration::from_secs(10);
+/// The same, where the tail waits for it to be begun anew.
+const CROWDED: Duration = Duration::from_secs(2);
 /// A write that takes longer is told, once in a while: the disk is slow.
 const SLOW: Duration = Duration::from_secs(3);
 const WHILE: Duration = Duration::from_hours(1);
@@ -83,7 +86,7 @@ impl Keeper {
             }
             queue.put_back(unsaved, notes);
             if work.last {
-                return;
+                return self.finish();
             }
         }
     }
@@ -111,11 +114,7 @@ impl Keeper {
             }
             Command::SetBack(now, reply) => {
                 // What is not written yet could not be taken back.
-                let set_back = written.and_then(|()| {
-                    self.with(|writer| {
-                        writer.set_back(now).map_err(StoreError::sqlite("follow the clock back"))
-                    })
-                });
+                let set_back = written.and_then(|()| self.with(|writer| writer.set_back(now)));
                 drop(reply.send(set_back));
             }
             Command::Summaries { model, since, now, reply } => {
@@ -178,7 +177,8 @@ impl Keeper {
         if std::mem::take(&mut self.unknowing) {
             self.queue.want_checkpoint();
         }
-        if self.synced.elapsed() >= SYNC {
+        let sync = if self.is_crowded() { CROWDED } else { SYNC };
+        if self.synced.elapsed() >= sync {
             self.sync();
         }
     }
@@ -187,7 +187,7 @@ impl Keeper {
     /// is no harm.
     fn sync(&mut self) {
         self.synced = Stopwatch::start();
-        if let Err(error) = self.with(|writer| writer.sync()) {
+        if let Err(error) = self.with(Writer::sync) {
             tracing::debug!("the log can't be moved into the state file now: {error}");
         }
     }

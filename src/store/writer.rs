@@ -4,24 +4,31 @@ use super::error::StoreError;
 use super::event::Streaks;
 use super::names::Names;
 use super::packed::{self, PackedError};
-use super::queue::Notes;
+use super::pending::Pending;
 use super::summed::Summed;
+use super::tail::Tail;
 use crate::config::value::ModelName;
 use crate::journal::Entry;
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension};
 use std::collections::{BTreeMap, HashMap};
-
-/// The most entries in one row; a row is what is read and folded at once.
-const ROW: usize = 4096;
+use std::path::Path;
 
 #[derive(Debug)]
 pub(super) struct Writer {
     pub(super) connection: Connection,
     pub(super) names: Names,
-    streaks: Streaks,
+    pub(super) streaks: Streaks,
     /// The next row's number: never one that was used before, also where the rows have left the
-    /// journal, as a checkpoint speaks of them by number.
-    next_row: i64,
+    /// journal, as a checkpoint and the tail speak of them by number.
+    pub(super) next_row: i64,
+    /// What that row will be, so far: it is in the tail meanwhile.
+    pub(super) pending: Pending,
+    /// None where nothing is written.
+    pub(super) tail: Option<Tail>,
+    /// Up to this row, no power cut takes anything from the journal.
+    pub(super) kept: i64,
+    /// The file's own number.
+    pub(super) lineage: Option<i64>,
     /// Up to this row, the latest checkpoint knows of.
     pub(super) checkpointed: i64,
     /// What the latest report was made from.
@@ -41,16 +48,31 @@ pub struct Recovered {
 }
 
 impl Writer {
-    pub(super) fn new(connection: Connection) -> Result<(Self, Recovered), StoreError> {
+    /// Reads what a restart goes on from; `tail` is where the tail lies, if there may be one. What it holds
+    /// beyond the journal is pending.
+    pub(super) fn new(connection: Connection, tail: Option<&Path>) -> Result<(Self, Recovered), StoreError> {
         let doing = || StoreError::sqlite("read the checkpoint");
         let names = Names::load(&connection).map_err(doing())?;
-        let one = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(doing());
-        let checkpointed = one("SELECT coalesce(max(upto), 0) FROM checkpoint")?;
-        let last_row = one("SELECT coalesce(max(id), 0) FROM journal")?;
+        let one = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).optional().map_err(doing());
+        let checkpointed = one("SELECT coalesce(max(upto), 0) FROM checkpoint")?.unwrap_or(0);
+        let last_row = one("SELECT coalesce(max(id), 0) FROM journal")?.unwrap_or(0);
+        let lineage = one("SELECT id FROM lineage")?;
         let next_row = last_row.max(checkpointed).saturating_add(1);
-        let streaks = Streaks::default();
-        let writer = Self { connection, names, streaks, next_row, checkpointed, summed: None };
-        let recovered = writer.recover().map_err(doing())?;
+        let (tail, parts) = tail.zip(lineage).map(|(path, lineage)| Tail::find(path, lineage)).unzip();
+        let mut writer = Self {
+            connection,
+            names,
+            streaks: Streaks::default(),
+            next_row,
+            pending: Pending::default(),
+            tail,
+            kept: 0,
+            lineage,
+            checkpointed,
+            summed: None,
+        };
+        let mut recovered = writer.recover().map_err(doing())?;
+        recovered.tail.extend(writer.take_in(parts.unwrap_or_default()));
         Ok((writer, recovered))
     }
 
@@ -77,70 +99,24 @@ impl Writer {
         Ok(recovered)
     }
 
-    /// Writes entries, the events among them, and notes, in one transaction.
-    pub(super) fn write(&mut self, entries: &[Entry], notes: &Notes) -> Result<(), StoreError> {
-        let doing = || StoreError::sqlite("write the journal");
-        let numbered: Vec<(u32, &Entry)> =
-            entries.iter().map(|entry| (self.names.seen(&entry.model, entry.at), entry)).collect();
-        let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(doing())?;
-        self.names.save(&tx).map_err(doing())?;
-        let mut row = self.next_row;
-        for part in numbered.chunks(ROW) {
-            let until = part.iter().map(|(_, entry)| packed::until(entry)).max().unwrap_or_default();
-            let body = packed::pack(part.iter().copied());
-            tx.prepare_cached("INSERT INTO journal (id, until, body) VALUES (?1, ?2, ?3)")
-                .and_then(|mut insert| insert.execute((row, until, body)))
-                .map_err(doing())?;
-            row += 1;
-        }
-        let streaks = self.streaks.record(&tx, &numbered).map_err(doing())?;
-        note(&tx, notes).map_err(doing())?;
-        tx.commit().map_err(doing())?;
-        self.next_row = row;
-        self.names.saved();
-        self.streaks = streaks;
-        Ok(())
-    }
-
     /// Saves what is known of each model after everything written so far.
     pub(super) fn checkpoint(&mut self, states: &HashMap<ModelName, String>) -> Result<(), StoreError> {
-        let doing = || StoreError::sqlite("write the checkpoint");
-        let upto = self.next_row - 1;
         let numbered: Vec<(u32, &String)> =
             states.iter().map(|(name, state)| (self.names.number(name), state)).collect();
-        let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(doing())?;
-        self.names.save(&tx).map_err(doing())?;
-        for (number, state) in numbered {
-            tx.prepare_cached("INSERT OR REPLACE INTO checkpoint (model, upto, body) VALUES (?1, ?2, ?3)")
-                .and_then(|mut insert| insert.execute((number, upto, state)))
-                .map_err(doing())?;
-        }
-        tx.commit().map_err(doing())?;
-        self.names.saved();
+        self.transact("write the checkpoint", &[], |tx, upto| {
+            numbered.iter().try_for_each(|(number, state)| {
+                tx.prepare_cached(
+                    "INSERT OR REPLACE INTO checkpoint (model, upto, body) VALUES (?1, ?2, ?3)",
+                )?
+                .execute((number, upto, state))
+                .map(drop)
+            })
+        })?;
         if !states.is_empty() {
-            self.checkpointed = upto;
+            self.checkpointed = self.next_row - 1;
         }
         Ok(())
     }
-
-    /// Has the disk keep what was written, by moving it from the log into the file.
-    pub(super) fn sync(&self) -> Result<(), StoreError> {
-        self.connection
-            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
-            .map_err(StoreError::sqlite("move the log into the tables"))
-    }
-}
-
-fn note(tx: &Transaction<'_>, notes: &Notes) -> rusqlite::Result<()> {
-    for (name, body) in notes {
-        match body {
-            Some(body) => tx
-                .prepare_cached("INSERT OR REPLACE INTO note (name, body) VALUES (?1, ?2)")?
-                .execute((name, body))?,
-            None => tx.prepare_cached("DELETE FROM note WHERE name = ?1")?.execute([name])?,
-        };
-    }
-    Ok(())
 }
 
 /// Tells of a journal's row that can't be read; it is left out, as nothing can be made of it.

@@ -85,14 +85,18 @@ pub(super) fn write(out: &mut Vec<u8>, last: &mut Last, item: &Item<'_>) {
         }
         Told::Setup { started, completed } => {
             exact(out, started, at);
-            completed.into_iter().for_each(|completed| exact(out, completed, at));
+            if let Some(completed) = completed {
+                exact(out, completed, at);
+            }
         }
         Told::Paused { until } => until.into_iter().for_each(|until| apart(out, until, at)),
         Told::Resumed | Told::Tracked => {}
         Told::Aimed { at } => text(out, at),
         Told::State { from, to, reason } => {
             out.extend([number(&STATES, &from), number(&STATES, &to)]);
-            reason.into_iter().for_each(|reason| text(out, reason));
+            if let Some(reason) = reason {
+                text(out, reason);
+            }
         }
     }
 }
@@ -153,7 +157,7 @@ fn text(out: &mut Vec<u8>, text: &str) {
 /// How far `time` is from another, which may be any distance: it wraps around, there and back.
 fn apart(out: &mut Vec<u8>, time: i64, from: i64) {
     let distance = time.wrapping_sub(from);
-    varint(out, ((distance << 1) ^ (distance >> 63)) as u64);
+    varint(out, ((distance << 1) ^ (distance >> 63)).cast_unsigned());
 }
 
 fn varint(out: &mut Vec<u8>, mut number: u64) {
@@ -281,7 +285,7 @@ impl<'a> Reader<'a> {
 
     fn apart(&mut self, from: i64) -> Result<i64, PackedError> {
         let distance = self.varint()?;
-        Ok(from.wrapping_add((distance >> 1) as i64 ^ -((distance & 1) as i64)))
+        Ok(from.wrapping_add((distance >> 1).cast_signed() ^ -(distance & 1).cast_signed()))
     }
 
     #[inline]

@@ -129,7 +129,9 @@ proptest! {
         let mut parts: Vec<u8> = Vec::new();
         for (number, entry) in &entries {
             let mark = packer.mark();
-            failed.iter().for_each(|(number, entry)| packer.push(*number, entry));
+            for (number, entry) in &failed {
+                packer.push(*number, entry);
+            }
             packer.back_to(mark);
             packer.push(*number, entry);
             parts.extend(packer.since(mark));

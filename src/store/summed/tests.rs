@@ -1,7 +1,7 @@
 //! That what is kept for the next report is what the file holds, whatever happened to that.
 
 use super::super::calendar::Calendar;
-use super::super::file;
+use super::super::file::{self, beside};
 use super::super::packed;
 use super::super::queue::Notes;
 use crate::config::value::ModelName;
@@ -84,12 +84,13 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The report as it is made from all that the file holds, part by part.
+/// The report as it is made from all that the file and its tail hold, part by part.
 fn plainly(file: &Connection, writer: &Writer, since: i64, unsaved: &[Entry]) -> HashMap<ModelName, Summary> {
     let mut sums: HashMap<u32, Vec<Summary>> = HashMap::new();
     let mut query = file.prepare("SELECT body FROM journal WHERE until >= ?1").unwrap();
     let mut bodies: Vec<Vec<u8>> =
         query.query_map([since], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    bodies.push(writer.pending.body().to_vec());
     bodies.push(packed::pack(unsaved.iter().map(|e| (writer.names.find(&e.model).unwrap(), e))));
     for row in bodies.iter().filter_map(|body| packed::unpack(body).ok()) {
         let mut added = HashMap::new();
@@ -127,7 +128,7 @@ fn plainly(file: &Connection, writer: &Writer, since: i64, unsaved: &[Entry]) ->
 }
 
 fn open(path: &Path) -> Writer {
-    Writer::new(file::open(path).unwrap()).unwrap().0
+    Writer::new(file::open(path).unwrap(), Some(&beside(path, "-tail"))).unwrap().0
 }
 
 proptest! {

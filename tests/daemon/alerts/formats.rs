@@ -98,7 +98,7 @@ fn the_address_of_a_webhook_and_its_token_are_nowhere_but_in_the_request() {
     assert!(!warmd.log().concat().contains("hushhush"), "it is logged");
     fs::write(home.config(), "").unwrap();
     assert!(warmd.stop().success());
-    for file in ["warmd.db", "warmd.db-wal"] {
+    for file in ["warmd.db", "warmd.db-wal", "warmd.db-tail"] {
         let bytes = fs::read(home.path(file)).unwrap_or_default();
         assert!(!bytes.windows(8).any(|window| window == b"hushhush"), "it is in {file}");
     }

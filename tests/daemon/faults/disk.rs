@@ -18,7 +18,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
-use strace::{let_go, syncs, tampered};
+use strace::{LOG_AND_TAIL, let_go, syncs, tampered};
 use warmd::clock::{self, Stopwatch};
 
 /// A daemon whose models have all been counted once, on a disk of that size.
@@ -33,6 +33,15 @@ fn start_on(home: &Home, disk: &SmallDisk) -> Warmd {
     answering(home, disk.sees(&home.warmd()))
 }
 
+/// Waits until what can't be saved is told: where the tail has room left in a block of its own, that is once
+/// something has to be in the tables.
+fn wait_until_it_waits(home: &Home) {
+    for verb in ["pause", "resume"] {
+        assert!(home.ctl(&[verb, "model-00"]).status.success());
+    }
+    wait_for_note(home, &WAITS);
+}
+
 const WAITS: [&str; 4] =
     ["entries wait in memory", "disk is full", "make room on the disk of", "disk/warmd.db"];
 
@@ -42,7 +51,7 @@ fn what_a_full_disk_cant_take_waits_in_memory_and_is_saved_when_there_is_room() 
     let home = Home::at_trace(&replicate.config(3, "1s"));
     let (disk, warmd) = on_a_small_disk(&home, "2m");
     disk.fill();
-    wait_for_note(&home, &WAITS);
+    wait_until_it_waits(&home);
     wait_for_more(&home, 4);
     all_are_counted_once(&home, &replicate, 3);
     assert!(noted(&home, &WAITS), "{:?}", notes(&home));
@@ -59,7 +68,7 @@ fn a_stop_on_a_full_disk_says_what_is_lost_and_fails() {
     let (disk, warmd) = on_a_small_disk(&home, "2m");
     let before = counts(&home.status());
     disk.fill();
-    wait_for_note(&home, &WAITS);
+    wait_until_it_waits(&home);
     wait_for_more(&home, 2);
     warmd.signal("-TERM");
     let said =
@@ -136,7 +145,7 @@ fn a_disk_that_turns_read_only_or_breaks_under_the_daemon_loses_nothing() {
         let home = Home::at_trace(&replicate.config(2, "1s"));
         // From some writes after the start on, for some tries.
         let what = format!("pwrite64:error={error}:when=30..40");
-        let warmd = tampered(&home, &what, &home.path("warmd.db-wal"));
+        let warmd = tampered(&home, &what, &LOG_AND_TAIL);
         wait_for_note(
             &home,
             &["entries wait in memory", "disk I/O error", "look after the disk of", "warmd.db"],
@@ -159,7 +168,7 @@ fn a_slow_disk_delays_no_heartbeat() {
     assert!(control.stop().success());
     let slow = "pwrite64,fdatasync,fsync:delay_enter=1000000";
     // The first status waits for the first write, as it counts what that saves.
-    let warmd = tampered(&home, slow, &home.path("warmd.db-wal"));
+    let warmd = tampered(&home, slow, &LOG_AND_TAIL);
     let began = clock::now();
     // So does a person's decision, for the disk to keep it.
     let watch = Stopwatch::start();
@@ -180,7 +189,7 @@ fn a_disk_that_hangs_holds_up_no_heartbeat_and_is_told() {
     let replicate = Replicate::of_models(2, &quick());
     let home = Home::at_trace(&replicate.config(2, "1s"));
     // From some writes after the start on.
-    let warmd = tampered(&home, "pwrite64:delay_enter=600000000:when=30+", &home.path("warmd.db-wal"));
+    let warmd = tampered(&home, "pwrite64:delay_enter=600000000:when=30+", &LOG_AND_TAIL);
     let began = clock::now();
     let told = "the disk of the state file gives no answer: look after it; heartbeats go on meanwhile";
     wait_until("it is told", PATIENCE * 2, || text(&home.ctl(&["status"]).stderr).contains(told));
@@ -197,7 +206,7 @@ fn a_disk_that_hangs_holds_up_no_heartbeat_and_is_told() {
 fn what_a_person_decides_is_on_the_disk_before_it_is_answered() {
     let replicate = Replicate::of_models(1, &quick());
     let home = Home::at_trace(&replicate.config(1, "1s"));
-    let warmd = tampered(&home, "fsync:delay_enter=1", &home.path("warmd.db-wal"));
+    let warmd = tampered(&home, "fsync:delay_enter=1", &["warmd.db-wal"]);
     wait_for_more(&home, 1);
     for verb in ["pause", "resume", "pause"] {
         let before = syncs(&home);
@@ -211,7 +220,7 @@ fn what_a_person_decides_is_on_the_disk_before_it_is_answered() {
 fn all_else_is_on_the_disk_within_seconds() {
     let replicate = Replicate::of_models(1, &quick());
     let home = Home::at_trace(&replicate.config(1, "1s"));
-    let warmd = tampered(&home, "fsync:delay_enter=1", &home.path("warmd.db-wal"));
+    let warmd = tampered(&home, "fsync:delay_enter=1", &["warmd.db-tail"]);
     wait_for_more(&home, 2);
     for _ in 0..2 {
         let before = syncs(&home);
@@ -381,7 +390,7 @@ fn a_full_disk_puts_folding_off_to_the_next_hour() {
     let warmd = start();
     wait_for_more(&home, 3);
     disk.fill();
-    wait_for_note(&home, &WAITS);
+    wait_until_it_waits(&home);
     let told = |words: &[&str]| {
         warmd.log().iter().filter(|line| words.iter().all(|word| line.contains(word))).count()
     };

@@ -59,7 +59,7 @@ struct Kept {
 impl Kept {
     fn read(home: &Home, now: DateTime<Utc>) -> Self {
         let copy = tempfile::tempdir().unwrap();
-        for name in ["warmd.db", "warmd.db-wal"] {
+        for name in ["warmd.db", "warmd.db-wal", "warmd.db-tail"] {
             if home.path(name).exists() {
                 fs::copy(home.path(name), copy.path().join(name)).unwrap();
             }
