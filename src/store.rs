@@ -1,9 +1,11 @@
 //! SQLite: what outlives the process.
 //!
-//! Owns the state file: the journal of the last hours, written once a second; sums by hour and by
-//! day of what came before; what is known of each model, as of a checkpoint; events; notes that others keep.
-//! A thread of its own holds the connection, so that nothing that decides ever waits for a disk. Refuses a
-//! file that isn't warmd's, or that another daemon has.
+//! Owns the state file: the journal of the last hours; sums by hour and by day of what came before; what is
+//! known of each model, as of a checkpoint; events; notes that others keep. Beside it lies the tail, a plain
+//! file of what came since the journal's last row: once a second, entries are written there, or, with all that
+//! is in it, into the journal, where something has to be in the tables at once. A thread of its own holds the
+//! connection, so that nothing that decides ever waits for a disk. Refuses a file that isn't warmd's, or that
+//! another daemon has.
 
 mod aside;
 mod calendar;
@@ -56,7 +58,7 @@ use tokio::sync::{oneshot, watch};
 /// How long a person waits for the disk.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// The state file, open. To drop it writes what waits, once, and closes the file.
+/// The state file, open. To drop it writes what waits, once, and closes the file, which then holds all.
 #[derive(Debug)]
 pub struct Store {
     queue: Arc<Queue>,
@@ -77,7 +79,7 @@ pub struct Folded {
 }
 
 impl Store {
-    /// Opens the state file, made anew (folder 0700, file 0600) where there is none, and reads what
+    /// Opens the state file, made anew (folder 0700, files 0600) where there is none, and reads what
     /// a restart goes on from. Blocks; another daemon is kept out until the store is dropped. A damaged
     /// file is set aside; where the disk is at fault, entries wait in memory until it isn't.
     pub fn open(path: &Path, retention: Duration) -> Result<(Self, Recovered), StoreError> {
@@ -94,7 +96,7 @@ impl Store {
         Ok((Self { queue, thread: Some(thread), alive }, recovered))
     }
 
-    /// Adds an entry; it is in the file within a second. Never waits, never fails: see
+    /// Adds an entry; it is in the file, or its tail, within a second. Never waits, never fails: see
     /// [`Self::health`].
     pub fn append(&self, entry: Entry) {
         self.queue.append([entry]);

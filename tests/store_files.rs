@@ -67,6 +67,11 @@ fn aimed(number: i64) -> Entry {
     Entry { model, at: at(number), what: What::Aimed { at: number.to_string() } }
 }
 
+/// One that may wait in the tail, once its model is known.
+fn plain(number: i64) -> Entry {
+    Entry { what: What::Tracked, ..aimed(number) }
+}
+
 #[tokio::test]
 async fn what_was_appended_is_there_after_a_restart() {
     let folder = Folder::new();
@@ -119,7 +124,7 @@ async fn a_missing_folder_is_made_for_its_owner_alone() {
     let store = open(&path).unwrap().0;
     // The second goes into the tail: the first brings a model that is new.
     for number in 1..=2 {
-        store.append(Entry { what: What::Tracked, ..aimed(number) });
+        store.append(plain(number));
         store.flush().await.unwrap();
     }
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -305,6 +310,36 @@ async fn a_damaged_file_is_set_aside_and_a_new_one_begun() {
     }
 }
 
+#[tokio::test]
+async fn what_is_in_the_tail_alone_outlives_the_state_file() {
+    let deleted = |path: &Path| fs::remove_file(path).unwrap();
+    let damaged = |path: &Path| Connection::open(path).unwrap().execute_batch("DROP TABLE event").unwrap();
+    let ends = [
+        (deleted as fn(&Path), "was deleted while warmd runs", vec![aimed(1)]),
+        (damaged, "was damaged", Vec::new()),
+    ];
+    for (end, told, before) in ends {
+        let folder = Folder::new();
+        let (store, _) = open(&folder.path()).unwrap();
+        for entry in [aimed(1), plain(2)] {
+            store.append(entry);
+            store.flush().await.unwrap();
+        }
+        assert!(folder.names().contains(&"warmd.db-tail".to_owned()));
+        end(&folder.path());
+        store.append_all([plain(3), aimed(4)]);
+        store.flush().await.unwrap();
+        assert!(store.health().notes()[0].contains(told), "{:?}", store.health());
+        drop(store);
+        assert_eq!(
+            open(&folder.path()).unwrap().1.tail,
+            [before, vec![plain(2), plain(3), aimed(4)]].concat()
+        );
+        let aside = folder.names().into_iter().find(|name| name.ends_with("Z-tail"));
+        assert_eq!(aside.is_some(), told == "was damaged", "{aside:?}");
+    }
+}
+
 #[test]
 fn damaged_files_are_never_set_aside_over_each_other_and_not_without_end() {
     let folder = Folder::new();
@@ -316,7 +351,7 @@ fn damaged_files_are_never_set_aside_over_each_other_and_not_without_end() {
         fs::write(folder.path(), bytes).unwrap();
         drop(open(&folder.path()).unwrap());
         let aside = folder.names().into_iter().filter(|name| name.contains(".damaged-"));
-        let aside = aside.filter(|name| !name.ends_with("-wal") && !name.ends_with("-shm"));
+        let aside = aside.filter(|name| !["-wal", "-shm", "-tail"].iter().any(|end| name.ends_with(end)));
         let kept: Vec<u8> = aside.map(|name| fs::read(folder.0.path().join(name)).unwrap()[4096]).collect();
         all.push(round);
         assert_eq!(kept, all[all.len().saturating_sub(5)..], "the five latest, in the order of their names");

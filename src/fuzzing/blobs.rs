@@ -6,7 +6,7 @@ use crate::state::Known;
 use crate::store::fuzzing as store;
 use std::time::Duration;
 
-/// Rows of the journal, histograms, rows of sums and checkpoints, as the first byte says: whatever they
+/// Rows of the journal, tails, histograms, rows of sums and checkpoints, as the first byte says: whatever they
 /// hold, they are read, or refused, and nothing else.
 pub fn blobs(data: &[u8]) {
     match data.split_first() {
@@ -17,6 +17,7 @@ pub fn blobs(data: &[u8]) {
                 look_at(&known);
             }
         }
+        Some((b't', bytes)) => store::tail(bytes),
         Some((b'h', bytes)) => store::histogram(bytes),
         Some((b's', bytes)) => store::sums(bytes),
         Some((b'c', text)) => {

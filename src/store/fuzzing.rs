@@ -5,6 +5,7 @@ use super::fold;
 use super::packed::{self, Row, SECOND};
 use super::report;
 use super::summary::{COLUMNS, Interval, Summary};
+use super::tail;
 use crate::config::value::ModelName;
 use crate::journal::Entry;
 use crate::latency::Distribution;
@@ -15,6 +16,9 @@ use std::time::Duration;
 
 /// When it is read, in seconds since 1970.
 const NOW: i64 = 1_795_000_000;
+
+/// Whose tails it is given.
+const LINEAGE: i64 = 0;
 
 /// What becomes of entries on their way to the report: they come back as they were, and are summed up.
 pub(crate) fn kept(entries: &[Entry]) -> Summary {
@@ -36,6 +40,22 @@ pub(crate) fn journal(body: &[u8]) -> Vec<Entry> {
     assert_eq!(same.entries(|_| name(1)).count(), entries.len());
     let _ = summed(&row);
     entries
+}
+
+/// A tail: whatever is believed of it is there again once it is written anew.
+pub(crate) fn tail(bytes: &[u8]) {
+    let Ok(found) = tail::parts(bytes, LINEAGE) else { return };
+    let mut rows = found.parts.iter().map(|(row, _)| row);
+    let first = rows.next();
+    rows.fold(first, |before, row| {
+        assert!(before < Some(row), "rows come in their order, each once");
+        Some(row)
+    });
+    let again = tail::bytes(&found.parts, LINEAGE);
+    assert_eq!(tail::parts(&again, LINEAGE).expect("what was written can be read").parts, found.parts);
+    for (_, body) in &found.parts {
+        journal(body);
+    }
 }
 
 /// Folded, and as the report has it.

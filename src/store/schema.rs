@@ -12,7 +12,7 @@ pub(super) const VERSION: u32 = MIGRATIONS.len() as u32;
 pub(super) const MIGRATIONS: [&str; 3] = [TO_1, TO_2, TO_3];
 
 /// - `model`: names, written once; `seen` is the last hour that has an entry.
-/// - `journal`: a row a write, `until` the latest instant its entries speak of, `body` the entries
+/// - `journal`: a row for what was written together or gathered in the tail, `until` the latest instant its entries speak of, `body` the entries
 ///   ([`super::packed`]).
 /// - `checkpoint`: what was known of a model after the journal's row `upto`; the greatest `upto`
 ///   is the latest checkpoint.

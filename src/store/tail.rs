@@ -127,14 +127,9 @@ impl Tail {
         let at = self.next(kept);
         let mut bytes = Vec::with_capacity(HEADER + RECORD + part.len());
         if at == 0 {
-            bytes.extend(MAGIC);
-            bytes.extend(self.lineage.to_le_bytes());
+            add_header(&mut bytes, self.lineage);
         }
-        let len = part.len() as u32;
-        bytes.extend(row.to_le_bytes());
-        bytes.extend(len.to_le_bytes());
-        bytes.extend(checksum(self.lineage, row, part).to_le_bytes());
-        bytes.extend(part);
+        add_record(&mut bytes, self.lineage, row, part);
         let written = self.open().and_then(|file| file.write_all_at(&bytes, at));
         written.map_err(StoreError::io("write", &self.path))?;
         (self.end, self.row) = (at + bytes.len() as u64, row);
@@ -201,6 +196,29 @@ impl Tail {
         }
         self.file.as_ref().map(|(file, _)| file).ok_or_else(|| ErrorKind::NotFound.into())
     }
+}
+
+fn add_header(bytes: &mut Vec<u8>, lineage: i64) {
+    bytes.extend(MAGIC);
+    bytes.extend(lineage.to_le_bytes());
+}
+
+fn add_record(bytes: &mut Vec<u8>, lineage: i64, row: i64, part: &[u8]) {
+    bytes.extend(row.to_le_bytes());
+    bytes.extend((part.len() as u32).to_le_bytes());
+    bytes.extend(checksum(lineage, row, part).to_le_bytes());
+    bytes.extend(part);
+}
+
+/// A file with these parts, a record each.
+#[cfg(any(test, fuzzing))]
+pub(super) fn bytes(parts: &[Part], lineage: i64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    add_header(&mut bytes, lineage);
+    for (row, part) in parts {
+        add_record(&mut bytes, lineage, *row, part);
+    }
+    bytes
 }
 
 /// As much of it as one of ours can hold.

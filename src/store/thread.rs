@@ -27,7 +27,7 @@ use tokio::sync::oneshot;
 const PACE: Duration = Duration::from_millis(750);
 /// How long it waits at most, after a write that failed, before it tries again.
 const RETRY: Duration = Duration::from_secs(30);
-/// How often the disk is told to keep what was written: what a power cut may cost.
+/// How often the disk is told to keep what was written, if anything was: what a power cut may cost.
 const SYNC: Duration = Duration::from_secs(10);
 /// The same, where the tail waits for it to be begun anew.
 const CROWDED: Duration = Duration::from_secs(2);
