@@ -16,8 +16,8 @@ use rusqlite::{Transaction, TransactionBehavior};
 
 /// The most entries in one row, beyond those of the tail; a row is what is read and folded at once.
 const ROW: usize = 4096;
-/// What takes more bytes than this is written once less where it goes into the journal at once: a page of
-/// a table costs the same then as the tail does.
+/// What takes more bytes than this goes into the journal at once: the whole pages of a transaction of its own
+/// cost less then than to write it once more.
 const LARGE: usize = 16 << 10;
 
 /// The journal's next row, so far.

@@ -428,6 +428,13 @@ fn a_torn_or_spoiled_record_ends_what_is_believed() {
     assert_eq!(parts, upto(2));
     tail.append(6, b"three", 4).unwrap();
     assert_eq!(fs::read(&path).unwrap(), bytes);
+    // Begun anew, it has a record of before right behind the first, which is nothing of its own.
+    tail.append(7, b"one", 6).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().len() as usize, bytes.len());
+    let (mut tail, parts) = Tail::find(&path, 4711);
+    assert_eq!(parts, [(7, b"one".to_vec())]);
+    tail.append(7, b"four", 6).unwrap();
+    assert_eq!(Tail::find(&path, 4711).1, [(7, b"onefour".to_vec())]);
 }
 
 /// What this thread has handed to the system to be written, and how much of files' pages that has dirtied.
