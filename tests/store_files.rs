@@ -313,9 +313,14 @@ async fn a_damaged_file_is_set_aside_and_a_new_one_begun() {
 #[tokio::test]
 async fn what_is_in_the_tail_alone_outlives_the_state_file() {
     let deleted = |path: &Path| fs::remove_file(path).unwrap();
+    let with_its_tail = |path: &Path| {
+        fs::remove_file(path).unwrap();
+        fs::remove_file(path.with_file_name("warmd.db-tail")).unwrap();
+    };
     let damaged = |path: &Path| Connection::open(path).unwrap().execute_batch("DROP TABLE event").unwrap();
     let ends = [
         (deleted as fn(&Path), "was deleted while warmd runs", vec![aimed(1)]),
+        (with_its_tail, "was deleted while warmd runs", vec![aimed(1)]),
         (damaged, "was damaged", Vec::new()),
     ];
     for (end, told, before) in ends {
