@@ -59,7 +59,7 @@ impl Warmd {
             command.env(token(account), format!("r8_benchmark_of_no_account_{account}"));
         }
         // As its unit has it.
-        command.env("MALLOC_ARENA_MAX", "2");
+        command.env("MIMALLOC_PURGE_DELAY", "0");
         command.arg("--config").arg(folder.path().join("warm.toml"));
         let log = File::create(folder.path().join("log"))?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
