@@ -27,8 +27,11 @@ pub(crate) struct Aged {
     /// From exec to the first heartbeat at the sandbox, and until `warmctl status` has its answer.
     pub(crate) first: Duration,
     pub(crate) answers: Duration,
-    /// Medians of whole processes: `status`, `status --since 7d`, and of all that is kept.
+    /// Medians of whole processes: `status`, `status --since 7d`, and of all that is kept, each asked after
+    /// another one, so that nothing is known of it.
     pub(crate) looks: [Duration; 3],
+    /// As the first of them, asked again.
+    pub(crate) again: Duration,
     pub(crate) memory: Memory,
 }
 
@@ -56,9 +59,18 @@ impl Aged {
         let first = row::first(&warmd, &sandbox.arrivals()?)?;
         let all = format!("{days}d");
         let looks = [&["status"][..], &["status", "--since", "7d"], &["status", "--since", &all]];
-        let [day, week, whole] =
-            looks.map(|verb| Ok::<_, anyhow::Error>(warmd.times(verb, LOOKS)?[LOOKS / 2]));
-        let looks = [day?, week?, whole?];
-        Ok(Self { models, days, size, first, answers, looks, memory: Memory::of(warmd.pid())? })
+        let mut times = [(); 3].map(|()| Vec::new());
+        for _ in 0..LOOKS {
+            for (verb, times) in looks.iter().zip(&mut times) {
+                times.extend(warmd.times(verb, 1)?);
+            }
+        }
+        let looks = times.map(|mut times| {
+            times.sort_unstable();
+            times[LOOKS / 2]
+        });
+        warmd.times(&["status"], 1)?;
+        let again = warmd.times(&["status"], LOOKS)?[LOOKS / 2];
+        Ok(Self { models, days, size, first, answers, looks, again, memory: Memory::of(warmd.pid())? })
     }
 }

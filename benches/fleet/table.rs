@@ -84,6 +84,7 @@ pub(crate) fn aged(rows: &[Aged]) -> String {
         "status",
         "status --since 7d",
         "status of all",
+        "status again",
         "RSS",
     ];
     let lines = rows.iter().map(|row| {
@@ -97,6 +98,7 @@ pub(crate) fn aged(rows: &[Aged]) -> String {
             day,
             week,
             whole,
+            ms(row.again),
             mb(row.memory.now),
         ]
     });

@@ -66,7 +66,8 @@ pub(super) struct Engine {
     store: Arc<Store>,
     /// Whether the TCP address could be opened.
     trouble: Trouble,
-    slots: HashMap<ModelName, Slot>,
+    /// Boxed, for a map keeps almost as many empty places as full ones.
+    slots: HashMap<ModelName, Box<Slot>>,
     /// What is known of models that are not in the file any more.
     dormant: HashMap<ModelName, Known>,
     accounts: HashMap<Token, Account>,
@@ -362,7 +363,7 @@ impl Engine {
         let rests = |slot: &Slot| !slot.plan.active && slot.flight.is_none() && slot.asked.is_none();
         let chores = self.taking_back || !self.chores.is_empty();
         let busy = chores || self.watch.has_incidents() || !self.store.is_settled();
-        !busy && self.slots.values().all(rests)
+        !busy && self.slots.values().all(|slot| rests(slot))
     }
 
     /// Looks at every model, in the file's order: the first come first where not all can.

@@ -18,7 +18,7 @@ pub const LAGS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0
 /// What happened since the process started.
 #[derive(Debug, Clone)]
 pub struct Counts {
-    models: HashMap<ModelName, ModelCounts>,
+    models: HashMap<ModelName, Box<ModelCounts>>,
     /// From due to sent, of all heartbeats that were sent.
     pub lag: Buckets,
 }
@@ -83,7 +83,7 @@ impl Counts {
 
     /// What happened to that model, if anything did.
     pub fn of(&self, model: &ModelName) -> Option<&ModelCounts> {
-        self.models.get(model)
+        self.models.get(model).map(Box::as_ref)
     }
 
     /// Forgets the models that are not among these: they are not in the file any more.

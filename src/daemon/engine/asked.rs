@@ -31,7 +31,7 @@ impl Engine {
             Command::Hourly(since, reply) => {
                 let pending =
                     |slot: &Slot| (slot.model.name.clone(), digest::pending(&slot.known, &slot.model, now));
-                let pending = self.slots.values().map(pending).collect();
+                let pending = self.slots.values().map(|slot| pending(slot)).collect();
                 drop(reply.send((pending, self.store.hourly(since, now))));
             }
             Command::Intervals(name, since, reply) => {
@@ -94,7 +94,7 @@ impl Engine {
             notes,
             alerts,
             saved: health.is_saved(),
-            models: models.map(model).collect(),
+            models: models.map(|slot| model(slot)).collect(),
         }
     }
 

@@ -37,10 +37,10 @@ impl Engine {
             let old = slots.remove(&model.name);
             let added = old.is_none();
             let (slot, wants) = match old {
-                Some(old) => self.change(old, model, &before, now),
+                Some(old) => self.change(*old, model, &before, now),
                 None => (self.add(model, starting, now), true),
             };
-            self.slots.insert(model.name.clone(), slot);
+            self.slots.insert(model.name.clone(), Box::new(slot));
             if added {
                 self.settle(&model.name, starting, now);
             }
@@ -50,7 +50,7 @@ impl Engine {
             }
         }
         for (name, slot) in slots {
-            self.retire(name, slot, now);
+            self.retire(name, *slot, now);
         }
         self.counts.retain(|name| self.slots.contains_key(name));
         for known in self.dormant.values_mut() {
