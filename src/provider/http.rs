@@ -12,7 +12,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode, Url};
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -28,11 +28,12 @@ const LARGE: usize = 1024 * 1024;
 /// take a quarter of a GiB.
 const LARGE_AT_ONCE: usize = 8;
 
-/// Models that are looked up at a time, for what they take is large; and how long a look waits for the others
-/// at the most, but no more than a part of its own time: those may wait for a server that gives no answer.
+/// Models that are looked up at a time, for what they take is large; and how long a look waits at the most while
+/// none of the others ends, but in all no more than a part of its own time: those may wait for a server that
+/// gives no answer.
 const LOOKS_AT_ONCE: usize = 32;
 const LOOK_PATIENCE: Duration = Duration::from_secs(2);
-const LOOK_PATIENCE_PART: u32 = 4;
+const LOOK_PATIENCE_PART: u32 = 2;
 
 /// How long a connection may take to come up, TLS included.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -63,6 +64,8 @@ pub struct Client {
     names: Names,
     large: Arc<Semaphore>,
     looks: Arc<Semaphore>,
+    /// How many places were taken there so far.
+    looked: Arc<AtomicU64>,
 }
 
 /// A whole answer, whatever its status.
@@ -158,7 +161,8 @@ impl Client {
         let here = || Self::builder(&names).no_proxy();
         let here = here().build().or_else(|_| here().tls_certs_only([]).build())?;
         let places = |count| Arc::new(Semaphore::new(count));
-        Ok(Self { afar, here, names, large: places(LARGE_AT_ONCE), looks: places(LOOKS_AT_ONCE) })
+        let (large, looks) = (places(LARGE_AT_ONCE), places(LOOKS_AT_ONCE));
+        Ok(Self { afar, here, names, large, looks, looked: Arc::default() })
     }
 
     /// The same for what is less urgent than heartbeats, and has no large answers: one of them is read at a
@@ -171,9 +175,23 @@ impl Client {
     /// A place among the models that are looked up, for one that has until `deadline`; none where it was waited
     /// for too long.
     pub async fn place_to_look(&self, deadline: Instant) -> Option<SemaphorePermit<'_>> {
-        let left = deadline.saturating_duration_since(clock::instant());
-        let patience = LOOK_PATIENCE.min(left / LOOK_PATIENCE_PART);
-        tokio::time::timeout(patience, self.looks.acquire()).await.ok()?.ok()
+        let allowed = deadline.saturating_duration_since(clock::instant()) / LOOK_PATIENCE_PART;
+        let looked = || self.looked.load(Ordering::Relaxed);
+        let stuck = async {
+            let mut before = None;
+            while before != Some(looked()) {
+                before = Some(looked());
+                tokio::time::sleep(LOOK_PATIENCE).await;
+            }
+        };
+        let place = tokio::select! {
+            biased;
+            place = self.looks.acquire() => place.ok()?,
+            () = stuck => return None,
+            () = tokio::time::sleep(allowed) => return None,
+        };
+        self.looked.fetch_add(1, Ordering::Relaxed);
+        Some(place)
     }
 
     fn builder(names: &Names) -> reqwest::ClientBuilder {

@@ -46,6 +46,32 @@ async fn no_create_meets_the_close_of_an_idle_connection() {
     assert!(failed.is_empty(), "{} of 80: {failed:?}", failed.len());
 }
 
+#[tokio::test]
+async fn a_look_waits_while_others_end_and_not_for_those_that_hang() {
+    let client = Client::new().unwrap();
+    let far = || clock::instant() + Duration::from_mins(2);
+    let mut places = Vec::new();
+    for _ in 0..LOOKS_AT_ONCE {
+        places.push(client.place_to_look(far()).await.unwrap());
+    }
+    let first = client.place_to_look(far());
+    let second = async {
+        let waited = crate::clock::Stopwatch::start();
+        assert!(client.place_to_look(far()).await.is_none(), "no other has");
+        assert!(waited.elapsed() >= LOOK_PATIENCE * 2, "one had, meanwhile");
+    };
+    let third = async {
+        let soon = clock::instant() + Duration::from_millis(100);
+        assert!(client.place_to_look(soon).await.is_none(), "there is no more time");
+    };
+    let end_one = async {
+        tokio::time::sleep(LOOK_PATIENCE / 2).await;
+        drop(places.pop());
+    };
+    let (place, ..) = tokio::join!(first, second, third, end_one);
+    assert!(place.is_some(), "one has ended");
+}
+
 /// A server that gives each connection this answer.
 async fn says(body: String, listener: TcpListener) {
     while let Ok((mut connection, _)) = listener.accept().await {
