@@ -5,9 +5,10 @@ use crate::daemon::looks;
 use crate::drill;
 use anyhow::bail;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::FileType;
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -48,8 +49,8 @@ pub(super) struct Watch {
     path: PathBuf,
     watcher: Option<RecommendedWatcher>,
     events: mpsc::Receiver<()>,
-    /// In these a change would show.
-    folders: HashSet<PathBuf>,
+    /// In these a change would show; what each was when its watch was set, if it could be.
+    folders: HashMap<PathBuf, Option<Identity>>,
     /// Those that can't be watched: told once.
     unwatched: HashSet<PathBuf>,
     /// The file when it was last read.
@@ -77,7 +78,7 @@ impl Watch {
             }
         };
         let read = Fingerprint::of(path);
-        let (folders, unwatched) = (HashSet::new(), HashSet::new());
+        let (folders, unwatched) = (HashMap::new(), HashSet::new());
         let mut watch = Self { path: path.to_owned(), watcher, events, folders, unwatched, read };
         watch.follow();
         watch
@@ -138,23 +139,29 @@ impl Watch {
         }
         let folders = folders(&self.path);
         let Some(watcher) = &mut self.watcher else { return };
-        for gone in self.folders.difference(&folders) {
+        for gone in self.folders.keys().filter(|folder| !folders.contains(*folder)) {
             // It may be gone for good, and its watch with it.
             let _ = watcher.unwatch(gone);
         }
-        // Those that are watched too: one may have been taken away and made anew, and is another.
-        for folder in &folders {
-            match watcher.watch(folder, RecursiveMode::NonRecursive) {
-                Ok(()) => drop(self.unwatched.remove(folder)),
-                Err(error) if self.unwatched.insert(folder.clone()) => tracing::warn!(
+        let mut watched = HashMap::new();
+        for folder in folders {
+            let now = identity(&folder);
+            // One that was taken away and made anew is another, and has no watch.
+            let is_watched = now.is_some() && self.folders.get(&folder) == Some(&now);
+            let refused =
+                if is_watched { None } else { watcher.watch(&folder, RecursiveMode::NonRecursive).err() };
+            match &refused {
+                None => drop(self.unwatched.remove(&folder)),
+                Some(error) if self.unwatched.insert(folder.clone()) => tracing::warn!(
                     "{} can't be watched ({error}); it is looked at every {} s",
                     folder.display(),
                     looks::LOOK.as_secs()
                 ),
-                Err(_) => {}
+                Some(_) => {}
             }
+            watched.insert(folder, now.filter(|_| refused.is_none()));
         }
-        self.folders = folders;
+        self.folders = watched;
     }
 }
 
@@ -165,6 +172,15 @@ impl Drop for Watch {
             std::mem::forget(self.watcher.take());
         }
     }
+}
+
+/// What tells a folder from one that is made anew at its place, which may well get its inode: a device, an inode,
+/// and when it last changed. To watch it wakes the thread that watches, and is spared where nothing has.
+type Identity = (u64, u64, i64, i64);
+
+fn identity(folder: &Path) -> Option<Identity> {
+    let meta = std::fs::metadata(folder).ok()?;
+    Some((meta.dev(), meta.ino(), meta.ctime(), meta.ctime_nsec()))
 }
 
 /// The folder of a file, and of every link on the way to it.
