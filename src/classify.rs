@@ -5,6 +5,7 @@
 
 pub mod threshold;
 
+use crate::clock::whole_micros;
 use crate::config::Probe;
 use crate::heartbeat::{Answer, Evidence, Heartbeat, Observation, Order, Outcome, Rejection, Signs};
 use chrono::{DateTime, Utc};
@@ -26,22 +27,21 @@ pub fn judge(order: &Order, due_at: DateTime<Utc>, seen: &Observation) -> Heartb
     };
     let brought_nothing =
         |outcome, error: &String| Heartbeat { error: Some(error.clone()), ..ended(outcome) };
+    let predict = seen.signs.predict.map(whole_micros);
     match &seen.answer {
         Answer::Succeeded => {
             let Verdict { cold, evidence, wait } = cold_or_warm(order, seen.total, &seen.signs);
             Heartbeat {
                 evidence: Some(evidence),
                 // A health check is not what a user would have waited for: no latency of it is kept.
-                total: (order.model.probe == Probe::Predict).then_some(seen.total),
-                wait: Some(wait),
-                predict: seen.signs.predict,
+                total: (order.model.probe == Probe::Predict).then_some(whole_micros(seen.total)),
+                wait: Some(whole_micros(wait)),
+                predict,
                 ..ended(if cold { Outcome::Cold } else { Outcome::Warm })
             }
         }
         Answer::Busy => ended(Outcome::Busy),
-        Answer::Failed(error) => {
-            Heartbeat { predict: seen.signs.predict, ..brought_nothing(Outcome::Failed, error) }
-        }
+        Answer::Failed(error) => Heartbeat { predict, ..brought_nothing(Outcome::Failed, error) },
         Answer::Rejected(rejection, error) => {
             Heartbeat { rejection: Some(*rejection), ..brought_nothing(Outcome::Rejected, error) }
         }

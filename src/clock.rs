@@ -3,13 +3,14 @@
 //! Everything that decides takes `now` as a parameter; a test's fake clock is the value it passes.
 //! The lints of `clippy.toml` refuse clocks read elsewhere.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use std::time::{Duration, Instant};
 
-/// The civil time: what windows, due times and reports are told in. May jump.
+/// The civil time: what windows, due times and reports are told in, in whole microseconds, as they are kept. May
+/// jump.
 #[expect(clippy::disallowed_methods, reason = "this is the room that reads clocks")]
 pub fn now() -> DateTime<Utc> {
-    Utc::now()
+    Utc::now().trunc_subsecs(6)
 }
 
 /// The monotonic time: what durations are measured in. Never jumps, and stands still in a suspend.
@@ -34,8 +35,13 @@ impl Stopwatch {
         Self(instant())
     }
 
-    /// The time since the start.
+    /// The time since the start, in whole microseconds.
     pub fn elapsed(&self) -> Duration {
-        instant().duration_since(self.0)
+        whole_micros(instant().duration_since(self.0))
     }
+}
+
+/// A time as it is kept: what is told of it before a restart is what is told after.
+pub fn whole_micros(time: Duration) -> Duration {
+    Duration::new(time.as_secs(), time.subsec_micros() * 1_000)
 }

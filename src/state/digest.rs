@@ -3,6 +3,7 @@
 
 use super::{Known, delta};
 use crate::classify;
+use crate::clock::whole_micros;
 use crate::config::Model;
 use crate::heartbeat::{Answer, Heartbeat, Observation, Order, Outcome};
 use crate::journal::{Entry, Spent, What};
@@ -100,7 +101,7 @@ fn boot(known: &Known, heartbeat: &Heartbeat, seen: &Observation, timeout: Durat
         }
         let own = setup.completed_at.and_then(|end| (end - setup.started_at).to_std().ok());
         // A clock that was set right in between makes years of it.
-        let own = own.filter(|took| *took <= LONGEST_BOOT).or(seen.signs.held);
+        let own = own.filter(|took| *took <= LONGEST_BOOT).or(seen.signs.held).map(whole_micros);
         if heartbeat.outcome == Outcome::Cold || seen.signs.met_starting {
             return Some(What::Boot { took: if cut_off { Some(timeout) } else { own } });
         }
