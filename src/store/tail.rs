@@ -287,3 +287,6 @@ fn checksum(lineage: i64, row: i64, part: &[u8]) -> u32 {
     sum.update(part);
     sum.finalize()
 }
+
+#[cfg(test)]
+mod tests;

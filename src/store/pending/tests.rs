@@ -1,11 +1,13 @@
-//! What becomes of the tail: after kills, power cuts, and whatever is done to its file; and what it spares.
+//! What becomes of the tail: after kills, power cuts, and whatever is done to its file.
+
+mod bytes;
 
 use super::*;
 use crate::heartbeat::{Heartbeat, Outcome};
 use crate::journal::{Spent, What};
 use crate::store::calendar::Calendar;
 use crate::store::file::{self, beside};
-use crate::store::tail::{ROOM, Tail, parts};
+use crate::store::tail::ROOM;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::fs;
 use std::path::PathBuf;
@@ -383,151 +385,4 @@ fn a_model_that_is_pending_alone_is_not_forgotten() {
     while !writer.fold(&calendar).unwrap().last {}
     assert_eq!(writer.names.find(&"llama".parse().unwrap()), Some(1));
     assert_eq!(folder.killed().open().1, [Entry { at: later, ..beat(1) }]);
-}
-
-#[test]
-fn a_torn_or_spoiled_record_ends_what_is_believed() {
-    let folder = TempDir::new().unwrap();
-    let path = folder.path().join("tail");
-    let mut tail = Tail::find(&path, 4711).0;
-    let written: Vec<(i64, &[u8])> = vec![(5, b"one"), (5, b"two"), (6, b"three")];
-    let mut ends = Vec::new();
-    for (row, part) in &written {
-        tail.append(*row, part, 4).unwrap();
-        ends.push(fs::metadata(&path).unwrap().len() as usize);
-    }
-    let bytes = fs::read(&path).unwrap();
-    let believed = |bytes: &[u8]| parts(bytes, 4711).map(|found| found.parts);
-    let upto = |whole: usize| {
-        let mut parts: Vec<Part> = Vec::new();
-        for (row, part) in &written[..whole] {
-            match parts.last_mut() {
-                Some((last, body)) if last == row => body.extend(*part),
-                _ => parts.push((*row, part.to_vec())),
-            }
-        }
-        parts
-    };
-    assert_eq!(believed(&bytes), Ok(upto(3)));
-    for at in 0..bytes.len() {
-        let whole = ends.iter().filter(|end| **end <= at).count();
-        match believed(&bytes[..at]) {
-            Ok(parts) => assert_eq!(parts, upto(whole), "torn at {at}"),
-            Err(_) => assert!(at < 16, "torn at {at}"),
-        }
-        let mut spoiled = bytes.clone();
-        spoiled[at] ^= 1;
-        match believed(&spoiled) {
-            Ok(parts) => assert_eq!(parts, upto(whole), "spoiled at {at}"),
-            Err(_) => assert!(at < 16, "spoiled at {at}"),
-        }
-    }
-    // What comes next takes the place of what is torn.
-    fs::write(&path, &bytes[..ends[1] + 7]).unwrap();
-    let (mut tail, parts) = Tail::find(&path, 4711);
-    assert_eq!(parts, upto(2));
-    tail.append(6, b"three", 4).unwrap();
-    assert_eq!(fs::read(&path).unwrap(), bytes);
-    // Begun anew, it has a record of before right behind the first, which is nothing of its own.
-    tail.append(7, b"one", 6).unwrap();
-    assert_eq!(fs::metadata(&path).unwrap().len() as usize, bytes.len());
-    let (mut tail, parts) = Tail::find(&path, 4711);
-    assert_eq!(parts, [(7, b"one".to_vec())]);
-    tail.append(7, b"four", 6).unwrap();
-    assert_eq!(Tail::find(&path, 4711).1, [(7, b"onefour".to_vec())]);
-}
-
-/// What this thread has handed to the system to be written, and how much of files' pages that has dirtied.
-fn written() -> (u64, u64) {
-    let io = fs::read_to_string("/proc/thread-self/io").unwrap();
-    let figure =
-        |name: &str| io.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().parse().unwrap();
-    (figure("wchar:"), figure("write_bytes:"))
-}
-
-/// A fleet's heartbeats, each with the stretch that it vouches for.
-struct Fleet {
-    models: i64,
-    interval: i64,
-    /// The next: it is due that many µs after the start.
-    due: i64,
-    chance: u64,
-}
-
-impl Fleet {
-    /// Those of the next `micros`.
-    fn beats(&mut self, until: i64) -> Vec<Entry> {
-        let mut entries = Vec::new();
-        while self.due < until {
-            self.chance = self.chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            let some = |upto: u64| Duration::from_micros((self.chance >> 33) % upto);
-            let due = at(0) + TimeDelta::microseconds(self.due);
-            let (predict, wait) = (Duration::from_millis(200) + some(200_000), some(60_000));
-            let total = predict + wait + some(20_000);
-            let done = due + some(2000) + total;
-            let heartbeat = Heartbeat {
-                due_at: due,
-                sent_at: due + some(2000),
-                done_at: done,
-                outcome: Outcome::Warm,
-                evidence: Some(crate::heartbeat::Evidence::QueueWait),
-                total: Some(total),
-                wait: Some(wait),
-                predict: Some(predict),
-                error: None,
-                rejection: None,
-            };
-            let number = self.due * self.models / self.interval % self.models;
-            let model: crate::config::value::ModelName = format!("model-{number}").parse().unwrap();
-            let before = done - TimeDelta::microseconds(self.interval) + some(100_000);
-            let spent = What::Spent { from: before, to: done, how: Spent::Warm };
-            let what = What::Heartbeat { heartbeat, in_hours: true };
-            entries.push(Entry { model: model.clone(), at: done, what });
-            entries.push(Entry { model, at: done, what: spent });
-            self.due += self.interval / self.models;
-        }
-        entries
-    }
-}
-
-/// At the pace of the store's thread, with its syncs, a checkpoint and a fold each hour.
-fn bytes_a_heartbeat(models: i64, interval: i64, seconds: i64) -> (u64, u64) {
-    // Beside the program: a temporary folder may be no disk, and its pages count for nothing.
-    let program = std::env::current_exe().unwrap();
-    let folder = Folder(TempDir::new_in(program.parent().unwrap()).unwrap());
-    let mut writer = folder.open().0;
-    let (write, sync, crowded, hour) = (750_000, 10_000_000, 2_000_000, 3_600_000_000_i64);
-    let mut fleet = Fleet { models, interval: interval * 1_000_000, due: 0, chance: 1 };
-    put(&mut writer, &fleet.beats(interval * 1_000_000));
-    writer.sync().unwrap();
-    let (first, before) = (fleet.due, written());
-    let (mut synced, mut saved) = (first, first);
-    for now in (first + write..=first + seconds * 1_000_000).step_by(write as usize) {
-        put(&mut writer, &fleet.beats(now));
-        if now - synced >= if writer.is_crowded() { crowded } else { sync } {
-            writer.sync().unwrap();
-            synced = now;
-        }
-        if now - saved >= hour {
-            let state = |number| (format!("model-{number}").parse().unwrap(), "x".repeat(800));
-            writer.checkpoint(&(0..models).map(state).collect()).unwrap();
-            let calendar = Calendar::new(at(now / 1_000_000), Duration::from_hours(90 * 24));
-            while !writer.fold(&calendar).unwrap().last {}
-            saved = now;
-        }
-    }
-    let (after, beats) = (written(), ((fleet.due - first) * models / fleet.interval) as u64);
-    ((after.0 - before.0) / beats, (after.1 - before.1) / beats)
-}
-
-#[test]
-fn a_heartbeat_takes_less_than_200_bytes_however_many_there_are() {
-    for (models, interval, seconds) in [(300, 30, 2 * 3600), (3000, 30, 600), (1000, 1, 60)] {
-        let (bytes, pages) = bytes_a_heartbeat(models, interval, seconds);
-        println!(
-            "measured: {} a second: {bytes} B a heartbeat written, {pages} B of pages",
-            models / interval
-        );
-        assert!(bytes < 200, "{} a second: {bytes} B", models / interval);
-    }
 }
