@@ -19,6 +19,13 @@ pub fn instant() -> Instant {
     Instant::now()
 }
 
+/// The civil time, and a stopwatch that runs from then on: one added to the other is a civil time that no jump
+/// spoils. It is never before the true one, since the stopwatch is started first.
+pub fn civil_stopwatch() -> (DateTime<Utc>, Stopwatch) {
+    let watch = Stopwatch::start();
+    (now(), watch)
+}
+
 /// User and system time that this process has taken so far.
 pub fn cpu() -> Duration {
     let taken = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);

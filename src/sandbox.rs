@@ -90,7 +90,8 @@ impl Shared {
 impl Sandbox {
     /// Serves on `listener` until it is stopped.
     pub fn start(listener: TcpListener, settings: Settings) -> io::Result<Self> {
-        let base = clock::now();
+        // Together, and before what takes time: else all that is told of when something happened is early.
+        let (base, watch) = clock::civil_stopwatch();
         let mut state = State {
             world: World::new(base, settings.seed, settings.keep),
             catalog: Catalog::new(&settings, base),
@@ -103,7 +104,7 @@ impl Sandbox {
         }
         let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
-            watch: Stopwatch::start(),
+            watch,
             state: Mutex::new(state),
             changed: Notify::new(),
             stop: stop.clone(),

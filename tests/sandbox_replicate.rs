@@ -6,6 +6,7 @@ use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
 use std::net::Ipv4Addr;
 use std::time::Duration;
+use warmd::clock;
 use warmd::sandbox::{
     AccountSettings, Conduct, Credit, DeploymentSettings, Fault, FaultOrder, ModelSettings, Rate, Sandbox,
     Settings, Spread, VersionSettings, schema,
@@ -102,6 +103,22 @@ async fn cold_then_warm_then_idle_then_cold_and_no_answer_tells() {
     for body in [first, second, third] {
         let text = body.to_string();
         assert!(!text.contains("cold") && !text.contains("boot") && !text.contains("wait"), "{text}");
+    }
+    bench.sandbox.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_told_to_have_happened_before_it_did() {
+    // A sandbox that takes a while to be made.
+    let large = Conduct { fails: Some("x".repeat(1 << 20)), ..Conduct::default() };
+    let more = (0..64).map(|number| ModelSettings::new("acme", &format!("large-{number}"), large.clone()));
+    let bench = Bench::start(|settings| settings.models.extend(more)).await;
+    for _ in 0..5 {
+        let sent = clock::now();
+        let body = bench.run(&[]).await;
+        let told = bench.sandbox.truth().prediction(id(&body)).unwrap().created_at;
+        let early = (sent - told).num_microseconds().unwrap();
+        assert!(early <= 0, "told to be {early} µs before it was sent");
     }
     bench.sandbox.stop().await;
 }

@@ -183,10 +183,11 @@ impl Shared {
 impl Cog {
     pub(super) fn start(listener: TcpListener, settings: CogSettings) -> io::Result<Self> {
         let address = origin(listener.local_addr()?);
-        let process = Process::new(address, settings.clone(), Chance::new(settings.seed), clock::now());
+        let (base, watch) = clock::civil_stopwatch();
+        let process = Process::new(address, settings.clone(), Chance::new(settings.seed), base);
         let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
-            watch: Stopwatch::start(),
+            watch,
             process: Mutex::new(process),
             settings,
             changed: Notify::new(),
