@@ -10,6 +10,7 @@ mod clockwatch;
 pub mod command;
 pub mod configuration;
 mod demo;
+mod descriptor;
 mod engine;
 mod listen;
 mod logs;
@@ -36,6 +37,7 @@ use engine::{Engine, Services};
 use listen::socket::{Socket, SocketFile};
 use listen::tcp::{Tcp, Trouble};
 use listen::{Limits, serve};
+use looks::Looks;
 use reload::{Reload, Reloader};
 use signals::{Signals, Stop};
 use std::collections::HashMap;
@@ -82,7 +84,8 @@ impl Daemon {
         let settings = configuration.config.daemon.clone();
         let (store, recovered) = Store::open(&settings.state, settings.retention)?;
         let store = Arc::new(store);
-        let listener = Socket::open(&settings.socket).await?;
+        let listener = Arc::new(Socket::open(&settings.socket).await?);
+        let looked_at = Arc::clone(&listener);
         let (socket, trouble) = (listener.file(), Trouble::default());
         let tcp = settings.listen.map(|address| Tcp::open(address, trouble.clone()));
         let client = Client::new().context("can't set up the HTTP client")?;
@@ -122,9 +125,23 @@ impl Daemon {
             tasks.start("listen", serve(tcp, reads, Limits::LISTEN, stop.clone(), engine.clone()));
         }
         let zones = Arc::new(Mutex::new(zones));
-        let reload = Reload { path, env, zones: zones.clone(), engine: engine.clone() };
+        let seen = Arc::new(Notify::new());
+        let mut looks = Looks::start(vec![
+            Box::new(move || looked_at.look()),
+            Box::new(calendar::look(zones.clone(), engine.clone())),
+            // The last: a drive may hold it up.
+            Box::new(reload::watch::look(path.clone(), seen.clone())),
+        ])?;
+        let stopped = stop.clone();
+        tasks.start("looks", async move {
+            tokio::select! {
+                () = stopped.cancelled() => Ok(()),
+                () = looks.ended() => anyhow::bail!("the thread that looks at files has ended"),
+            }
+        });
+        let reload = Reload { path, env, zones, engine: engine.clone(), seen };
         tasks.start("reload", reload.run(requests, stop.clone()));
-        tasks.start("calendar", calendar::run(engine.clone(), zones, clock_set, stop.clone()));
+        tasks.start("calendar", calendar::run(engine.clone(), clock_set, stop.clone()));
         let (file, stopped) = (store.clone(), stop.clone());
         tasks.start("store", async move {
             tokio::select! {

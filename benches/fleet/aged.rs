@@ -46,7 +46,7 @@ impl Aged {
             idle: false,
         };
         let folder = daemon::folder()?;
-        let path = daemon::state(&folder);
+        let path = daemon::state(folder.path());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(history::make(&path, models, days))?;
         let size = fs::metadata(&path)?.len();

@@ -149,8 +149,9 @@ impl Warmd {
 
     /// Of the state file, its log and its tail, in bytes.
     pub(crate) fn state_size(&self) -> u64 {
-        let size = |name| fs::metadata(self.folder.path().join(name)).map_or(0, |file| file.len());
-        size("warmd.db") + size("warmd.db-wal") + size("warmd.db-tail")
+        let state = state(self.folder.path());
+        let size = |suffix| fs::metadata(state.with_extension(suffix)).map_or(0, |file| file.len());
+        size("db") + size("db-wal") + size("db-tail")
     }
 }
 
@@ -159,9 +160,9 @@ pub(crate) fn folder() -> Result<TempDir> {
     Ok(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?)
 }
 
-/// Its state file.
-pub(crate) fn state(folder: &TempDir) -> PathBuf {
-    folder.path().join("warmd.db")
+/// Its state file: in a folder of its own, as a service has it.
+pub(crate) fn state(folder: &Path) -> PathBuf {
+    folder.join("state/warmd.db")
 }
 
 /// A program with the environment of a user who has set nothing.
@@ -192,7 +193,7 @@ fn config(setting: &Setting, sandbox: &StandIn, folder: &Path) -> Result<String>
         "[daemon]\nstate = \"{}\"\nsocket = \"{}\"\nlisten = \"127.0.0.1:0\"\n\n\
          [defaults]\nactive = [\"{}\"]\ntimezone = \"UTC\"\ninterval = \"{}ms\"\n\n\
          [replicate]\nbase_url = \"{}\"\ncreates_per_minute = {ALLOWED}\n",
-        folder.join("warmd.db").display(),
+        state(folder).display(),
         folder.join("warmd.sock").display(),
         if setting.idle { in_six_hours() } else { "always".to_owned() },
         setting.interval.as_millis(),

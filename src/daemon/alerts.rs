@@ -12,11 +12,13 @@ pub(super) use mail::Mail;
 pub(super) use trial::{Refusal, Trial};
 
 use super::configuration::Aim;
+use super::looks::LOOK;
+use super::panics;
 use super::signals::Stop;
-use super::{looks, panics};
 use crate::alerts::Watch;
 use crate::alerts::event::Event;
 use crate::alerts::outbox::Failure;
+use crate::clock;
 use crate::config::alert::{Alert, AlertName, MOST, Target};
 use crate::config::env::Env;
 use crate::drill;
@@ -156,15 +158,16 @@ impl Courier {
                     Tried { event, to: way.place(), result }
                 });
             }
+            let again = self.mail.look_again_at();
             // While the machine sleeps, no time passes by this clock, and what waits grows old: it is looked at
             // now and then.
-            let look = looks::next();
-            let again = self.mail.look_again_at().map_or(look, |at| at.min(look));
+            let look = clock::instant() + LOOK;
             tokio::select! {
                 () = stop.asked.cancelled() => break,
                 Some(tried) = under_way.join_next() => self.mail.tried(tried?),
                 () = self.mail.wake.notified() => {}
-                () = tokio::time::sleep_until(again.into()), if under_way.len() < AT_ONCE => {}
+                () = tokio::time::sleep_until(again.unwrap_or(look).min(look).into()),
+                    if again.is_some() && under_way.len() < AT_ONCE => {}
             }
         }
         let rest = async {

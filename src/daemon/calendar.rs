@@ -3,7 +3,6 @@
 //! Done by the civil clock, which may be set: what is due next is worked out anew from each look at it.
 
 use super::command::{Command, Handle};
-use super::looks;
 use crate::clock;
 use crate::hours::zone::Zones;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -35,18 +34,16 @@ impl Chime {
 /// Does the calendar's work until `stop`; looks at the clock when it is told that it was set.
 pub(super) async fn run(
     engine: Handle,
-    zones: Arc<Mutex<Zones>>,
     clock_set: Arc<Notify>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let mut now = clock::now();
     loop {
         let fold_at = FOLD.after(now);
-        let look = tokio::select! {
+        tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            () = tokio::time::sleep((fold_at - now).to_std().unwrap_or_default()) => false,
-            () = looks::come() => true,
-            () = clock_set.notified() => false,
+            () = tokio::time::sleep((fold_at - now).to_std().unwrap_or_default()) => {}
+            () = clock_set.notified() => {}
         };
         // Set back, it is this again some time; set forward, it is as if it had come by itself.
         now = clock::now();
@@ -54,19 +51,21 @@ pub(super) async fn run(
         if now >= fold_at {
             let _ = engine.tell(Command::Fold).await;
         }
-        if look && let Some(new) = changed(&zones) {
-            let _ = engine.tell(Command::Rezone(new)).await;
-        }
     }
 }
 
-/// The system's zones, if they are others than those known.
-fn changed(zones: &Mutex<Zones>) -> Option<Zones> {
-    let mut known = zones.lock().unwrap_or_else(PoisonError::into_inner);
-    known.changed().then(|| {
-        *known = known.reread();
-        known.clone()
-    })
+/// Looks whether the system's zones are others than those known.
+pub(super) fn look(zones: Arc<Mutex<Zones>>, engine: Handle) -> impl FnMut() {
+    move || {
+        let mut known = zones.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.changed() {
+            *known = known.reread();
+            let new = known.clone();
+            drop(known);
+            // Only a stopping engine takes no command.
+            let _ = engine.tell_blocking(Command::Rezone(new));
+        }
+    }
 }
 
 #[cfg(test)]

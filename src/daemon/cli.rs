@@ -25,7 +25,7 @@ const BAD_CONFIGURATION: u8 = 78;
 /// held: a drive that is gone holds whoever looks at the configuration there.
 const WORKERS: usize = 2;
 
-/// Those, the store's, the one that watches files, and some in which names are looked up.
+/// Those, the store's, the one that looks at files, and some in which names are looked up.
 const THREADS: usize = WORKERS + 4;
 
 /// What still blocks a thread at the end is waited for so long: a name that is looked up, a read that hangs.

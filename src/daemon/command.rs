@@ -128,6 +128,11 @@ impl Handle {
         self.0.send(command).await.map_err(|_| Stopping)
     }
 
+    /// The same from a thread of its own, which it blocks until there is room.
+    pub fn tell_blocking(&self, command: Command) -> Result<(), Stopping> {
+        self.0.blocking_send(command).map_err(|_| Stopping)
+    }
+
     /// Sends a command and waits for its answer.
     pub async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Stopping> {
         let (sender, receiver) = oneshot::channel();

@@ -18,7 +18,6 @@ use super::clockwatch::{ClockWatch, Moved};
 use super::command::Command;
 use super::configuration::Configuration;
 use super::listen::tcp::Trouble;
-use super::looks;
 use super::signals::Stop;
 use super::systemd::Notifier;
 use crate::alerts::Watch;
@@ -46,6 +45,9 @@ use tokio::task::{Id, JoinSet};
 
 /// How often the clocks are compared, accounts and states looked at, and the watchdog fed.
 const TICK: Duration = Duration::from_secs(1);
+
+/// The same while nothing is to be kept warm, and nothing waits.
+const QUIET_TICK: Duration = Duration::from_mins(1);
 
 /// What the engine asks, and tells.
 pub(super) struct Services {
@@ -141,19 +143,23 @@ impl Engine {
         let mut clock_set = ClockSet::listen();
         self.tell_service_manager();
         loop {
-            // While nothing is to be kept warm and nothing waits, whatever happens begins with an event; that the
-            // clock is set is one.
+            // Whatever happens to a quiet one begins with an event; that the clock is set is one.
             let quiet = self.quiet && clock_set.is_told();
-            let tick = if quiet { self.services.notifier.at_most(looks::LOOK, TICK) } else { TICK };
+            let tick = if quiet { self.services.notifier.at_most(QUIET_TICK, TICK) } else { TICK };
+            let tick_at = self.ticked + tick;
+            let rests = quiet.then(|| tick_at.saturating_duration_since(clock::instant()));
             tokio::select! {
                 biased;
                 () = stop.asked.cancelled() => break,
                 // Before what may never cease to come: once a second, it delays nothing.
-                () = tokio::time::sleep_until((self.ticked + tick).into()) => {
+                () = tokio::time::sleep_until(tick_at.into()), if !quiet => {
                     self.tick();
                     continue;
                 }
-                () = clock_set.told() => self.follow_the_clock(),
+                () = clock_set.told(rests) => {
+                    self.tick();
+                    continue;
+                }
                 Some(name) = self.timers.next() => {
                     if let Some(slot) = self.slots.get_mut(&name) {
                         slot.timer = None;

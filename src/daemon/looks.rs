@@ -1,41 +1,56 @@
-//! When what has to be looked at now and then is looked at: all of it at the same moments, so that a daemon
-//! that has nothing to do is woken seldom.
+//! Looks at what the system says nothing of when it changes: the socket's file, the time zones, a configuration on
+//! a network drive.
+//!
+//! On a thread of its own, which sleeps between them: a daemon that has nothing to do is woken once for all of
+//! them, and a drive that is gone holds nobody else up.
 
-use crate::clock;
-use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use crate::drill;
+use anyhow::Context;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// From one look to the next.
 pub(super) const LOOK: Duration = Duration::from_secs(20);
 
-/// The next look is to be taken then.
-pub(super) fn next() -> Instant {
-    static FIRST: OnceLock<Instant> = OnceLock::new();
-    let (first, now) = (*FIRST.get_or_init(clock::instant), clock::instant());
-    after(first, now)
+/// One of them. It blocks, and wakes whoever is to know.
+pub(super) type Look = Box<dyn FnMut() + Send>;
+
+/// The thread.
+#[derive(Debug)]
+pub(super) struct Looks {
+    /// Never told anything; the thread ends with it.
+    _goes_on: Sender<()>,
+    /// The same the other way.
+    lives: oneshot::Receiver<()>,
 }
 
-/// Comes back when the next look is to be taken.
-pub(super) async fn come() {
-    tokio::time::sleep_until(next().into()).await;
+impl Looks {
+    /// Starts to take these looks, in this order: one that hangs holds up those after it.
+    pub(super) fn start(looks: Vec<Look>) -> anyhow::Result<Self> {
+        let (goes_on, ends) = channel();
+        let (living, lives) = oneshot::channel();
+        std::thread::Builder::new()
+            .name("looks".to_owned())
+            .spawn(move || {
+                let _living = living;
+                take(looks, &ends);
+            })
+            .context("can't start a thread to look at files")?;
+        Ok(Self { _goes_on: goes_on, lives })
+    }
+
+    /// Comes back once the thread has ended, which it never does by itself.
+    pub(super) async fn ended(&mut self) {
+        let _ = (&mut self.lives).await;
+    }
 }
 
-fn after(first: Instant, now: Instant) -> Instant {
-    let passed = now.duration_since(first).as_nanos() / LOOK.as_nanos();
-    first + LOOK * u32::try_from(passed + 1).unwrap_or(u32::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_look_is_never_now() {
-        let first = clock::instant();
-        for (passed, next) in [(0, 20_000), (1, 20_000), (19_999, 20_000), (20_000, 40_000), (59_999, 60_000)]
-        {
-            let now = first + Duration::from_millis(passed);
-            assert_eq!(after(first, now), first + Duration::from_millis(next), "{passed}");
+fn take(mut looks: Vec<Look>, ends: &Receiver<()>) {
+    while ends.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+        drill::panic_in("looks' thread");
+        for look in &mut looks {
+            look();
         }
     }
 }

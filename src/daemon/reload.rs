@@ -1,7 +1,7 @@
 //! Hot reload: the file is read again when it changes, at SIGHUP, and when it is asked for; checked
 //! first, swapped whole. A bad file leaves the old one running, and says so.
 
-mod watch;
+pub(super) mod watch;
 
 use super::command::{Command, Handle, Stopping};
 use super::configuration::{self, Configuration, ConfigurationError};
@@ -13,7 +13,7 @@ use crate::hours::zone::Zones;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use watch::Watch;
 
@@ -87,12 +87,14 @@ pub(super) struct Reload {
     /// As the calendar knows them: where they have not changed, files that are read are looked at by it.
     pub(super) zones: Arc<Mutex<Zones>>,
     pub(super) engine: Handle,
+    /// Rung when a look has found that the file is another.
+    pub(super) seen: Arc<Notify>,
 }
 
 impl Reload {
     /// Serves requests and watches the file, until `stop`.
     pub(super) async fn run(self, mut requests: Requests, stop: CancellationToken) -> anyhow::Result<()> {
-        let mut watch = Watch::start(&self.path);
+        let mut watch = Watch::start(&self.path, Arc::clone(&self.seen));
         let mut refused = None;
         loop {
             let again = tokio::time::sleep(TRY_AGAIN);
@@ -119,7 +121,6 @@ impl Reload {
             if served.is_err() {
                 return Ok(());
             }
-            watch.follow();
         }
     }
 

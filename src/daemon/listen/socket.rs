@@ -1,7 +1,6 @@
 //! The Unix socket: with the right mode from the start, a stale one replaced, a live one respected.
 
 use super::stream::Listener;
-use crate::daemon::looks;
 use std::fs::{DirBuilder, File, Metadata, Permissions};
 use std::io::ErrorKind;
 use std::os::fd::AsRawFd;
@@ -12,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use thiserror::Error;
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Notify;
 
 /// Owner and group may command the daemon.
 const MODE: u32 = 0o660;
@@ -46,6 +46,8 @@ pub(in crate::daemon) enum SocketError {
 pub(in crate::daemon) struct Socket {
     file: SocketFile,
     listener: Mutex<Arc<UnixListener>>,
+    /// Rung when the file is not as it was any more.
+    lost: Notify,
     /// That it is missing was told.
     told: AtomicBool,
 }
@@ -64,6 +66,7 @@ impl Socket {
         Ok(Self {
             file: SocketFile { path: path.to_owned(), identity: Arc::new(Mutex::new(identity)) },
             listener: Mutex::new(Arc::new(listener)),
+            lost: Notify::new(),
             told: AtomicBool::new(false),
         })
     }
@@ -73,8 +76,18 @@ impl Socket {
         self.file.clone()
     }
 
+    /// Looks whether the file is as it was.
+    pub(in crate::daemon) fn look(&self) {
+        let found = std::fs::symlink_metadata(&self.file.path);
+        let is_there = found.is_ok_and(|meta| identity(&meta) == *locked(&self.file.identity));
+        // Once it is well again, that is to be noted too.
+        if !is_there || self.told.load(Ordering::Relaxed) {
+            self.lost.notify_one();
+        }
+    }
+
     /// Makes the file anew where there is none any more. Whatever else is in its place stays.
-    async fn look(&self) {
+    async fn mend(&self) {
         let path = &self.file.path;
         let found = std::fs::symlink_metadata(path);
         let wrong = match found {
@@ -98,7 +111,7 @@ impl Socket {
     }
 }
 
-impl Listener for Socket {
+impl Listener for Arc<Socket> {
     type Stream = UnixStream;
 
     async fn accept(&self) -> std::io::Result<UnixStream> {
@@ -106,7 +119,7 @@ impl Listener for Socket {
             let listener = Arc::clone(&locked(&self.listener));
             tokio::select! {
                 accepted = listener.accept() => return Ok(accepted?.0),
-                () = looks::come() => self.look().await,
+                () = self.lost.notified() => self.mend().await,
             }
         }
     }

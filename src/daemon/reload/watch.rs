@@ -1,17 +1,24 @@
 //! Notices that the file has changed: by the system's word for the folders on the way to it, and by
 //! looking now and then, since there are changes of which the system says nothing.
 
-use crate::daemon::looks;
-use crate::drill;
-use anyhow::bail;
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+mod way;
+
+use crate::daemon::{descriptor, looks};
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
+use rustix::io::Errno;
 use std::collections::{HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
 use std::fs::FileType;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::Notify;
 
 /// A changed file is read after this much quiet: editors save in several steps.
 const QUIET: Duration = Duration::from_millis(500);
@@ -21,6 +28,17 @@ const LOOK_UNWATCHED: Duration = Duration::from_secs(1);
 
 /// Files over this size, in bytes, are all alike: they are refused alike.
 const LARGE: u64 = 2 << 20;
+
+/// What may be a change. That a file is opened is none, and it is opened at each look.
+const CHANGES: WatchFlags = WatchFlags::ATTRIB
+    .union(WatchFlags::CREATE)
+    .union(WatchFlags::DELETE)
+    .union(WatchFlags::DELETE_SELF)
+    .union(WatchFlags::MODIFY)
+    .union(WatchFlags::CLOSE_WRITE)
+    .union(WatchFlags::MOVE)
+    .union(WatchFlags::MOVE_SELF)
+    .union(WatchFlags::ONLYDIR);
 
 /// What a file is, as far as a change of it shows.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,72 +65,129 @@ impl Fingerprint {
 #[derive(Debug)]
 pub(super) struct Watch {
     path: PathBuf,
-    watcher: Option<RecommendedWatcher>,
-    events: mpsc::Receiver<()>,
-    /// In these a change would show; what each was when its watch was set, if it could be.
-    folders: HashMap<PathBuf, Option<Identity>>,
-    /// Those that can't be watched: told once.
+    /// None where the system has none to give.
+    events: Option<AsyncFd<OwnedFd>>,
+    /// By the numbers of their watches, the folders on the way to the file: what of each is on it.
+    watched: HashMap<i32, HashSet<OsString>>,
+    /// The folders that can't be watched: told once.
     unwatched: HashSet<PathBuf>,
+    /// Rung when a look has found another file.
+    seen: Arc<Notify>,
     /// The file when it was last read.
     read: Fingerprint,
 }
 
+/// Looks whether it is another file: a network drive says nothing, nor does a folder that was taken away and made
+/// anew.
+pub(in crate::daemon) fn look(path: PathBuf, seen: Arc<Notify>) -> impl FnMut() {
+    let stat = move || {
+        let meta = std::fs::metadata(&path).map_err(|error| error.kind())?;
+        Ok::<_, ErrorKind>((
+            meta.dev(),
+            meta.ino(),
+            meta.len(),
+            meta.mtime_nsec(),
+            meta.ctime_nsec(),
+            meta.mtime(),
+        ))
+    };
+    let mut before = None;
+    move || {
+        let now = Some(stat());
+        // Of what changed before the first one, nothing is known.
+        if now != before {
+            before = now;
+            seen.notify_one();
+        }
+    }
+}
+
 impl Watch {
-    pub(super) fn start(path: &Path) -> Self {
-        let (sender, events) = mpsc::channel(1);
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            let read_only = event.as_ref().is_ok_and(|event| event.kind.is_access());
-            if !read_only {
-                drill::panic_in("watcher");
-                // A full queue has a change in it already.
-                let _ = sender.try_send(());
-            }
-        });
-        let watcher = match watcher {
-            Ok(watcher) => Some(watcher),
-            Err(error) => {
+    pub(super) fn start(path: &Path, seen: Arc<Notify>) -> Self {
+        let events = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)
+            .map_err(io::Error::from)
+            .and_then(descriptor::awaited)
+            .inspect_err(|error| {
                 tracing::warn!(
                     "files can't be watched ({error}); the configuration is looked at every second"
                 );
-                None
-            }
+            })
+            .ok();
+        let mut watch = Self {
+            path: path.to_owned(),
+            events,
+            watched: HashMap::new(),
+            unwatched: HashSet::new(),
+            seen,
+            read: Fingerprint::Large,
         };
-        let read = Fingerprint::of(path);
-        let (folders, unwatched) = (HashMap::new(), HashSet::new());
-        let mut watch = Self { path: path.to_owned(), watcher, events, folders, unwatched, read };
-        watch.follow();
+        watch.reading();
         watch
     }
 
     /// The file is about to be read: what changes from here on is read again.
     pub(super) fn reading(&mut self) {
+        self.follow();
         self.read = Fingerprint::of(&self.path);
     }
 
     /// Comes back once the file is another than when it was last read, and has been for the quiet.
-    pub(super) async fn changed(&mut self) -> anyhow::Result<()> {
+    pub(super) async fn changed(&mut self) -> io::Result<()> {
         loop {
             self.woken().await?;
+            // First: of what changes after it is looked at, there is to be word.
+            self.follow();
             if self.settled().await != self.read {
                 return Ok(());
             }
-            self.follow();
         }
     }
 
     /// There may have been a change.
-    async fn woken(&mut self) -> anyhow::Result<()> {
-        if self.watcher.is_none() {
+    async fn woken(&self) -> io::Result<()> {
+        let Some(events) = &self.events else {
             tokio::time::sleep(LOOK_UNWATCHED).await;
             return Ok(());
-        }
+        };
+        let on_the_way = async {
+            loop {
+                let mut ready = events.readable().await?;
+                match self.told(events.get_ref()) {
+                    Ok(false) => {}
+                    Ok(true) => return Ok(()),
+                    Err(Errno::AGAIN) => ready.clear_ready(),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        };
         tokio::select! {
-            event = self.events.recv() => match event {
-                Some(()) => Ok(()),
-                None => bail!("the thread that watches files has ended"),
-            },
-            // A network drive says nothing, nor does a folder that was taken away and made anew.
-            () = looks::come() => Ok(()),
+            told = on_the_way => told,
+            () = self.seen.notified() => Ok(()),
+        }
+    }
+
+    /// Reads some of what the system has to say: whether any of it is of the way to the file, and not of others
+    /// in the same folders. `AGAIN` where it has nothing to say.
+    fn told(&self, events: &OwnedFd) -> Result<bool, Errno> {
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let mut reader = Reader::new(events, &mut buffer);
+        loop {
+            let event = reader.next()?;
+            // What is lost may have been of it.
+            let any = event.events().contains(ReadFlags::QUEUE_OVERFLOW);
+            let is_of_it = match (self.watched.get(&event.wd()), event.file_name()) {
+                // The folder itself.
+                (Some(_), None) => true,
+                (Some(names), Some(name)) => names.contains(OsStr::from_bytes(name.to_bytes())),
+                // One that is watched no more.
+                (None, _) => false,
+            };
+            if any || is_of_it {
+                return Ok(true);
+            }
+            if reader.is_buffer_empty() {
+                return Ok(false);
+            }
         }
     }
 
@@ -131,75 +206,32 @@ impl Watch {
     }
 
     /// Watches the folder of the file, and of every link on the way to it: an editor renames, a
-    /// deployment swaps links.
-    pub(super) fn follow(&mut self) {
-        // Where its thread is gone, it would panic.
-        if self.events.is_closed() {
-            return;
-        }
-        let folders = folders(&self.path);
-        let Some(watcher) = &mut self.watcher else { return };
-        for gone in self.folders.keys().filter(|folder| !folders.contains(*folder)) {
-            // It may be gone for good, and its watch with it.
-            let _ = watcher.unwatch(gone);
-        }
-        let mut watched = HashMap::new();
-        for folder in folders {
-            let now = identity(&folder);
-            // One that was taken away and made anew is another, and has no watch.
-            let is_watched = now.is_some() && self.folders.get(&folder) == Some(&now);
-            let refused =
-                if is_watched { None } else { watcher.watch(&folder, RecursiveMode::NonRecursive).err() };
-            match &refused {
-                None => drop(self.unwatched.remove(&folder)),
-                Some(error) if self.unwatched.insert(folder.clone()) => tracing::warn!(
+    /// deployment swaps links. Of one that is watched already, nothing changes.
+    fn follow(&mut self) {
+        let Some(events) = &self.events else { return };
+        let mut watched: HashMap<i32, HashSet<OsString>> = HashMap::new();
+        for (folder, names) in way::to(&self.path) {
+            match inotify::add_watch(events, &folder, CHANGES) {
+                Ok(watch) => {
+                    self.unwatched.remove(&folder);
+                    // Two ways may lead to one folder.
+                    watched.entry(watch).or_default().extend(names);
+                }
+                Err(error) if self.unwatched.insert(folder.clone()) => tracing::warn!(
                     "{} can't be watched ({error}); it is looked at every {} s",
                     folder.display(),
                     looks::LOOK.as_secs()
                 ),
-                Some(_) => {}
+                Err(_) => {}
             }
-            watched.insert(folder, now.filter(|_| refused.is_none()));
         }
-        self.folders = watched;
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        // It panics where its thread has ended before it.
-        if self.events.is_closed() {
-            std::mem::forget(self.watcher.take());
+        for gone in self.watched.keys().filter(|watch| !watched.contains_key(watch)) {
+            // The folder may be gone for good, and its watch with it.
+            let _ = inotify::remove_watch(events, *gone);
         }
+        self.watched = watched;
     }
 }
 
-/// What tells a folder from one that is made anew at its place, which may well get its inode: a device, an inode,
-/// and when it last changed. To watch it wakes the thread that watches, and is spared where nothing has.
-type Identity = (u64, u64, i64, i64);
-
-fn identity(folder: &Path) -> Option<Identity> {
-    let meta = std::fs::metadata(folder).ok()?;
-    Some((meta.dev(), meta.ino(), meta.ctime(), meta.ctime_nsec()))
-}
-
-/// The folder of a file, and of every link on the way to it.
-fn folders(path: &Path) -> HashSet<PathBuf> {
-    let mut folders = HashSet::new();
-    let mut hop = path.to_owned();
-    // As many links as Linux itself follows.
-    for _ in 0..40 {
-        let parent = match hop.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-            Some(_) | None => PathBuf::from("."),
-        };
-        let Ok(target) = std::fs::read_link(&hop) else {
-            folders.insert(parent);
-            break;
-        };
-        hop = parent.join(target);
-        folders.insert(parent);
-    }
-    folders.extend(std::fs::canonicalize(path).ok().and_then(|real| real.parent().map(Path::to_owned)));
-    folders
-}
+#[cfg(test)]
+mod tests;
