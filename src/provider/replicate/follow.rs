@@ -16,7 +16,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LAST_PAUSE: Duration = Duration::from_secs(2);
 
 /// The first pause where the result is there, and only its times are not: they are written a moment
-/// after it.
+/// after it, and whoever asks at once asks twice. Nobody waits for them.
 const MOMENT: Duration = Duration::from_millis(100);
 
 /// How often an ended prediction is looked at again whose times are missing.
@@ -72,13 +72,9 @@ impl Follow<'_> {
         let mut trouble = None;
         let mut pause = if result.is_some() { MOMENT } else { FIRST_PAUSE };
         let mut extra_looks = 0;
-        // Where the result is there, only its times are missing, and they are asked for at once.
-        let mut look_now = result.is_some();
         let ended = loop {
-            if !std::mem::replace(&mut look_now, false) {
-                tokio::time::sleep(pause.min(self.left())).await;
-                pause = pause.mul_f64(1.5).min(LAST_PAUSE);
-            }
+            clock::about(pause.min(self.left())).await;
+            pause = pause.mul_f64(1.5).min(LAST_PAUSE);
             match ended {
                 Some(at) if self.left().is_zero() || self.sent.elapsed() > at + PATIENCE => break at,
                 None if self.left().is_zero() => return self.give_up(&latest, trouble).await,
