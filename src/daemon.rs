@@ -1,6 +1,7 @@
 //! The daemon: the wiring of everything else to clocks, sockets, signals and files.
 
 mod account;
+mod alarm;
 mod alerts;
 mod api;
 mod calendar;

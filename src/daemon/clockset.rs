@@ -2,18 +2,15 @@
 //! nothing to do need not look at its clocks each second.
 
 use super::descriptor;
-use crate::clock;
-use crate::state::delta;
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
 };
-use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 
-/// Later than any clock is set to, in microseconds since 1970: the year 2262.
-const NEVER: i64 = 9_223_372_036_000_000;
+/// Later than any clock is set to, in seconds since 1970: the year 2262.
+const NEVER: i64 = 9_223_372_036;
 
 /// Tells of it.
 #[derive(Debug)]
@@ -33,36 +30,31 @@ impl ClockSet {
         self.0.is_some()
     }
 
-    /// Comes back once the clock has been set, or after so long: the runtime's own timers wake a thread three
-    /// times for a pause of a minute. May be dropped on the way.
-    pub(super) async fn told(&mut self, at_most: Option<Duration>) {
+    /// Comes back once the clock has been set. May be dropped on the way.
+    pub(super) async fn told(&mut self) {
         let Some(timer) = &self.0 else { return std::future::pending().await };
-        if let Some(at_most) = at_most {
-            match wind(timer, (clock::now() + delta(at_most)).timestamp_micros()) {
-                Ok(()) => {}
-                Err(Errno::CANCELED) => return,
-                Err(_) => return self.0 = None,
-            }
-        }
-        let Ok(mut ready) = timer.readable().await else { return self.0 = None };
-        match wind(timer, NEVER) {
-            Ok(()) | Err(Errno::CANCELED) => ready.clear_ready(),
+        match timer.readable().await {
+            Ok(mut ready) if wind(timer.get_ref()).is_ok() => ready.clear_ready(),
             // Without it, the clocks are looked at each second.
-            Err(_) => self.0 = None,
+            Ok(_) | Err(_) => self.0 = None,
         }
     }
 }
 
-/// A timer that is broken off when the clock is set, and else never ends.
+/// A timer that never ends, but is broken off when the clock is set.
 fn timer() -> Result<OwnedFd, Errno> {
     let timer = timerfd_create(TimerfdClockId::Realtime, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
-    wind(&timer, NEVER)?;
+    wind(&timer)?;
     Ok(timer)
 }
 
-/// Has it end so many microseconds after the start of 1970, UTC. `CANCELED` where it was broken off since.
-fn wind(timer: impl AsFd, end: i64) -> Result<(), Errno> {
-    let value = Timespec { tv_sec: end / 1_000_000, tv_nsec: end % 1_000_000 * 1_000 };
-    let once = Itimerspec { it_interval: Timespec { tv_sec: 0, tv_nsec: 0 }, it_value: value };
-    timerfd_settime(timer, TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET, &once).map(drop)
+fn wind(timer: &OwnedFd) -> Result<(), Errno> {
+    let nothing = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let never = Itimerspec { it_interval: nothing, it_value: Timespec { tv_sec: NEVER, ..nothing } };
+    let flags = TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET;
+    match timerfd_settime(timer, flags, &never) {
+        // That it was broken off meanwhile is told by the next one.
+        Ok(_) | Err(Errno::CANCELED) => Ok(()),
+        Err(error) => Err(error),
+    }
 }

@@ -12,6 +12,7 @@ mod slot;
 mod timers;
 
 use super::account::{Account, Demand};
+use super::alarm::Alarm;
 use super::alerts::Mail;
 use super::clockset::ClockSet;
 use super::clockwatch::{ClockWatch, Moved};
@@ -116,7 +117,7 @@ impl Engine {
             slots: HashMap::new(),
             dormant: known,
             accounts: HashMap::new(),
-            timers: Timers::new(),
+            timers: Timers::default(),
             flights: JoinSet::new(),
             aboard: HashMap::new(),
             flown: 0,
@@ -140,33 +141,29 @@ impl Engine {
         mut commands: mpsc::Receiver<Command>,
         stop: Stop,
     ) -> anyhow::Result<()> {
-        let mut clock_set = ClockSet::listen();
+        let (mut clock_set, mut alarm) = (ClockSet::listen(), Alarm::new());
         self.tell_service_manager();
         loop {
             // Whatever happens to a quiet one begins with an event; that the clock is set is one.
             let quiet = self.quiet && clock_set.is_told();
             let tick = if quiet { self.services.notifier.at_most(QUIET_TICK, TICK) } else { TICK };
             let tick_at = self.ticked + tick;
-            let rests = quiet.then(|| tick_at.saturating_duration_since(clock::instant()));
+            let rings_at = self.timers.first().map_or(tick_at, |first| first.min(tick_at));
             tokio::select! {
                 biased;
                 () = stop.asked.cancelled() => break,
-                // Before what may never cease to come: once a second, it delays nothing.
-                () = tokio::time::sleep_until(tick_at.into()), if !quiet => {
-                    self.tick();
-                    continue;
-                }
-                () = clock_set.told(rests) => {
-                    self.tick();
-                    continue;
-                }
-                Some(name) = self.timers.next() => {
-                    if let Some(slot) = self.slots.get_mut(&name) {
-                        slot.timer = None;
+                // Before what may never cease to come.
+                () = alarm.rings(rings_at) => {
+                    let now = clock::instant();
+                    if now >= tick_at {
+                        self.tick();
+                        continue;
                     }
-                    self.follow_the_clock();
-                    self.look_at(&name);
+                    if let Some(name) = self.timers.ended(now) {
+                        self.ended(&name);
+                    }
                 }
+                () = clock_set.told() => self.follow_the_clock(),
                 Some(landed) = self.flights.join_next_with_id() => {
                     self.follow_the_clock();
                     self.landed(landed);
@@ -180,6 +177,15 @@ impl Engine {
             self.quiet = false;
         }
         self.drain(&stop).await
+    }
+
+    /// A model's timer has ended.
+    fn ended(&mut self, name: &ModelName) {
+        if let Some(slot) = self.slots.get_mut(name) {
+            slot.timer = None;
+        }
+        self.follow_the_clock();
+        self.look_at(name);
     }
 
     /// Carries out a model's plan, and sets its timer.

@@ -230,7 +230,7 @@ impl Engine {
     }
 
     fn retire(&mut self, name: ModelName, mut slot: Slot, now: DateTime<Utc>) {
-        self.timers.end(&mut slot.timer);
+        self.timers.end(&mut slot.timer, &name);
         for entry in digest::unvouched(&slot.known, &slot.model, now) {
             slot.known.apply(&entry);
             self.store.append(entry);

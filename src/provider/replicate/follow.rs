@@ -17,7 +17,7 @@ const LAST_PAUSE: Duration = Duration::from_secs(2);
 
 /// The first pause where the result is there, and only its times are not: they are written a moment
 /// after it, and whoever asks at once asks twice. Nobody waits for them.
-const MOMENT: Duration = Duration::from_millis(100);
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// How often an ended prediction is looked at again whose times are missing.
 const EXTRA_LOOKS: u32 = 3;
