@@ -45,8 +45,9 @@ pub(crate) fn exporter() -> Option<PathBuf> {
 
 /// `blackbox_exporter` at work. A probe is one POST, where a heartbeat makes two calls.
 pub(crate) struct Probing {
-    pub(crate) exporter: Owned,
+    /// Ended before what it drives.
     driver: Owned,
+    pub(crate) exporter: Owned,
     pub(crate) sandbox: StandIn,
     _modules: TempDir,
 }
@@ -82,7 +83,7 @@ pub(crate) fn blackbox(setting: &Setting) -> Result<Option<Probing>> {
     }
     let probe = format!("http://127.0.0.1:{port}/probe?module=beat&target=");
     let driver = bare::start(setting, &sandbox, Some(probe), Core::Others)?;
-    Ok(Some(Probing { exporter, driver, sandbox, _modules: folder }))
+    Ok(Some(Probing { driver, exporter, sandbox, _modules: folder }))
 }
 
 impl Probing {
