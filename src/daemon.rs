@@ -86,7 +86,6 @@ impl Daemon {
         let (store, recovered) = Store::open(&settings.state, settings.retention)?;
         let store = Arc::new(store);
         let listener = Arc::new(Socket::open(&settings.socket).await?);
-        let looked_at = Arc::clone(&listener);
         let (socket, trouble) = (listener.file(), Trouble::default());
         let tcp = settings.listen.map(|address| Tcp::open(address, trouble.clone()));
         let client = Client::new().context("can't set up the HTTP client")?;
@@ -108,6 +107,18 @@ impl Daemon {
             },
             zones.describe()
         );
+        let (zones, seen) = (Arc::new(Mutex::new(zones)), Arc::new(Notify::new()));
+        let socket_file = Arc::downgrade(&listener);
+        let mut looks = Looks::start(vec![
+            Box::new(move || {
+                if let Some(socket) = socket_file.upgrade() {
+                    socket.look();
+                }
+            }),
+            Box::new(Store::look(&store, settings.state.clone())),
+            Box::new(calendar::look(zones.clone(), engine.clone())),
+            looks::apart(reload::watch::look(path.clone(), seen.clone())),
+        ])?;
         let alerts = Alerts::new(&recovered.notes, store.clone(), &client, &env);
         tasks.start("alerts", alerts.courier.run(ending.clone()));
         let (known, watch) = (known(recovered), (alerts.watch, alerts.mail));
@@ -125,14 +136,6 @@ impl Daemon {
             let reads = listen::tcp::guarded(api::reads(api), tcp.address());
             tasks.start("listen", serve(tcp, reads, Limits::LISTEN, stop.clone(), engine.clone()));
         }
-        let zones = Arc::new(Mutex::new(zones));
-        let seen = Arc::new(Notify::new());
-        let mut looks = Looks::start(vec![
-            Box::new(move || looked_at.look()),
-            Box::new(calendar::look(zones.clone(), engine.clone())),
-            // The last: a drive may hold it up.
-            Box::new(reload::watch::look(path.clone(), seen.clone())),
-        ])?;
         let stopped = stop.clone();
         tasks.start("looks", async move {
             tokio::select! {

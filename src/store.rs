@@ -46,7 +46,7 @@ use chrono::{DateTime, Utc};
 use keeper::Keeper;
 use queue::Queue;
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -111,6 +111,22 @@ impl Store {
     /// entries are; what a restart goes on from has it.
     pub fn note(&self, notes: impl IntoIterator<Item = (String, Option<String>)>) {
         self.queue.note(notes);
+    }
+
+    /// Looks whether the file at `path` is the one that it was when this was asked last, and has the thread see to
+    /// it where it isn't: by itself it does so when it writes, and it may have nothing to write for hours.
+    pub fn look(store: &Arc<Self>, path: PathBuf) -> impl FnMut() + use<> {
+        let (store, mut before) = (Arc::downgrade(store), place::there(&path));
+        move || {
+            let now = place::there(&path);
+            if (now.is_none() || now != before)
+                && let Some(store) = store.upgrade()
+            {
+                // The thread tells what it finds.
+                drop(store.flush());
+            }
+            before = now;
+        }
     }
 
     /// Writes what was appended so far.

@@ -159,15 +159,19 @@ impl Courier {
                 });
             }
             let again = self.mail.look_again_at();
-            // While the machine sleeps, no time passes by this clock, and what waits grows old: it is looked at
-            // now and then.
-            let look = clock::instant() + LOOK;
+            let again = async {
+                // While the machine sleeps, no time passes by this clock, and what waits grows old: it is looked
+                // at now and then.
+                match again {
+                    Some(at) => tokio::time::sleep_until(at.min(clock::instant() + LOOK).into()).await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 () = stop.asked.cancelled() => break,
                 Some(tried) = under_way.join_next() => self.mail.tried(tried?),
                 () = self.mail.wake.notified() => {}
-                () = tokio::time::sleep_until(again.unwrap_or(look).min(look).into()),
-                    if again.is_some() && under_way.len() < AT_ONCE => {}
+                () = again, if under_way.len() < AT_ONCE => {}
             }
         }
         let rest = async {

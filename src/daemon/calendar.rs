@@ -1,6 +1,6 @@
-//! Calendar work: folding and retention by the hour, and a look at the time zones now and then.
+//! Calendar work: folding and retention by the hour, and how the time zones are looked at.
 //!
-//! Done by the civil clock, which may be set: what is due next is worked out anew from each look at it.
+//! The first is done by the civil clock, which may be set: what is due next is worked out anew when it is.
 
 use super::command::{Command, Handle};
 use crate::clock;

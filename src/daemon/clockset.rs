@@ -53,7 +53,7 @@ fn wind(timer: &OwnedFd) -> Result<(), Errno> {
     let never = Itimerspec { it_interval: nothing, it_value: Timespec { tv_sec: NEVER, ..nothing } };
     let flags = TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET;
     match timerfd_settime(timer, flags, &never) {
-        // That it was broken off meanwhile is told by the next one.
+        // That it was broken off is told so, and it is wound all the same.
         Ok(_) | Err(Errno::CANCELED) => Ok(()),
         Err(error) => Err(error),
     }

@@ -59,7 +59,9 @@ impl Tasks {
             for name in self.names.values() {
                 tracing::warn!("the task `{name}` did not end in time, and is ended");
             }
-            self.set.shutdown().await;
+            // Not waited for: one that a drive holds does not even end so.
+            self.set.abort_all();
+            self.set.detach_all();
         }
         first
     }

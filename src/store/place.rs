@@ -51,6 +51,12 @@ pub(super) fn whereabouts(ours: Option<Id>, path: &Path) -> Whereabouts {
     }
 }
 
+/// What is there, and its lock; none where either isn't.
+pub(super) fn there(path: &Path) -> Option<(Id, Id)> {
+    let there = |path: &Path| fs::metadata(path).ok().as_ref().map(id);
+    Some((there(path)?, there(&beside(path, ".lock"))?))
+}
+
 pub(super) fn id(metadata: &Metadata) -> Id {
     (metadata.dev(), metadata.ino())
 }

@@ -96,12 +96,14 @@ impl Keeper {
     fn obey(&mut self, command: Command, written: Result<(), StoreError>, unsaved: &[Entry]) {
         match command {
             Command::Flush(reply) => {
+                self.look_after_the_place();
                 if written.is_ok() {
                     self.sync();
                 }
                 drop(reply.send(written));
             }
             Command::Checkpoint(states, reply) => {
+                self.look_after_the_place();
                 let saved = written.and_then(|()| self.with(|writer| writer.checkpoint(&states)));
                 self.unknowing = saved.is_err();
                 drop(reply.send(saved));

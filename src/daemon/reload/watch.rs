@@ -208,9 +208,22 @@ impl Watch {
     /// Watches the folder of the file, and of every link on the way to it: an editor renames, a
     /// deployment swaps links. Of one that is watched already, nothing changes.
     fn follow(&mut self) {
+        let mut way = way::to(&self.path);
+        loop {
+            self.watch(way.clone());
+            // Of what was on it before it was watched, there is no word.
+            let now = way::to(&self.path);
+            if now == way || self.events.is_none() {
+                break;
+            }
+            way = now;
+        }
+    }
+
+    fn watch(&mut self, way: HashMap<PathBuf, HashSet<OsString>>) {
         let Some(events) = &self.events else { return };
         let mut watched: HashMap<i32, HashSet<OsString>> = HashMap::new();
-        for (folder, names) in way::to(&self.path) {
+        for (folder, names) in way {
             match inotify::add_watch(events, &folder, CHANGES) {
                 Ok(watch) => {
                     self.unwatched.remove(&folder);

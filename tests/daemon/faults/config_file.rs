@@ -194,7 +194,7 @@ fn a_folder_that_is_removed_and_made_anew_is_watched_again() {
         took.push(edited.elapsed());
     }
     println!("measured: from an edit in the new folder to it being run: {took:?}");
-    assert!(took.iter().min() < Some(&Duration::from_secs(3)), "{took:?}");
+    assert!(took.iter().max() < Some(&Duration::from_secs(10)), "{took:?}");
     assert!(warmd.stop().success());
 }
 

@@ -354,6 +354,30 @@ fn a_state_file_or_its_folder_deleted_under_the_daemon_is_made_again_with_all_th
 }
 
 #[test]
+fn one_deleted_under_a_daemon_that_has_nothing_to_write_is_missed_by_a_look_and_at_the_end() {
+    let model = "\n[models.a]\ncog = \"http://127.0.0.1:1\"\nactive = [\"always\"]\ninterval = \"1h\"\n";
+    each(&[true, false], |waits| {
+        let home = Home::at_trace("");
+        let text = fs::read_to_string(home.config()).unwrap();
+        let moved = text.replace("warmd.db", "state/warmd.db");
+        assert_ne!(moved, text);
+        home.write_whole(&(moved + model));
+        let warmd = home.start();
+        assert!(home.ctl(&["pause", "a"]).status.success());
+        // What there was to write is written by then.
+        std::thread::sleep(Duration::from_secs(3));
+        fs::remove_dir_all(home.path("state")).unwrap();
+        if waits {
+            wait_for_note(&home, &["state/warmd.db was deleted while warmd runs", "made again"]);
+        }
+        assert!(warmd.stop().success());
+        let warmd = home.start();
+        assert_eq!(home.model("a")["state"], "paused");
+        assert!(warmd.stop().success());
+    });
+}
+
+#[test]
 fn a_state_file_that_is_deleted_for_good_or_replaced_is_told_and_a_stop_fails() {
     each(&[false, true], |replaced| {
         let replicate = Replicate::of_models(1, &quick());

@@ -59,7 +59,10 @@ async fn a_link_on_the_way_may_be_swapped_and_its_folder_taken_away() {
     assert!(told(&watch));
     fs::remove_dir_all(home.path().join("2")).unwrap();
     assert!(told(&watch));
+    watch.reading();
+    assert!(!told(&watch));
     fs::create_dir(home.path().join("2")).unwrap();
+    assert!(told(&watch), "of the folder, made anew");
     watch.reading();
     told(&watch);
     fs::write(home.path().join("2/warm.toml"), "and this again").unwrap();

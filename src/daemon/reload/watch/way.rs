@@ -2,12 +2,14 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
 /// As many links as Linux itself follows.
 const LINKS: usize = 40;
 
-/// By the folders that they are in, every link on the way, be it to the file or to a folder, and the file.
+/// By the folders that they are in, every link on the way, be it to the file or to a folder, and the file; or the
+/// first of them that is not there.
 pub(super) fn to(path: &Path) -> HashMap<PathBuf, HashSet<OsString>> {
     let mut way: HashMap<PathBuf, HashSet<OsString>> = HashMap::new();
     let mut ahead: VecDeque<PathBuf> = parts(path);
@@ -19,18 +21,20 @@ pub(super) fn to(path: &Path) -> HashMap<PathBuf, HashSet<OsString>> {
             at.push(part);
             continue;
         };
-        let target = std::fs::read_link(at.join(name)).ok().filter(|_| links < LINKS);
-        if target.is_some() || ahead.is_empty() {
+        let target = std::fs::read_link(at.join(name));
+        let missing = target.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound);
+        if target.is_ok() || missing || ahead.is_empty() {
             way.entry(at.clone()).or_default().insert(name.to_owned());
         }
         match target {
-            Some(target) => {
+            Ok(target) if links < LINKS => {
                 links += 1;
                 for part in parts(&target).into_iter().rev() {
                     ahead.push_front(part);
                 }
             }
-            None => at.push(name),
+            Err(_) if missing => break,
+            Ok(_) | Err(_) => at.push(name),
         }
     }
     way
@@ -78,6 +82,7 @@ mod tests {
             [":conf", "etc/..1:warm.toml", "etc:..data", "etc:again.toml", "etc:warm.toml"]
         );
         assert_eq!(told(&home.join("etc/none.toml"), &home), ["etc:none.toml"]);
+        assert_eq!(told(&home.join("none/warm.toml"), &home), [":none"]);
     }
 
     #[test]
