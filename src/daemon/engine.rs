@@ -5,13 +5,15 @@
 
 mod asked;
 mod chores;
+mod ending;
 mod flight;
+mod holds;
 mod load;
 mod lookout;
 mod slot;
 mod timers;
 
-use super::account::{Account, Demand};
+use super::account::Account;
 use super::alarm::Alarm;
 use super::alerts::Mail;
 use super::clockset::ClockSet;
@@ -24,7 +26,6 @@ use super::systemd::Notifier;
 use crate::alerts::Watch;
 use crate::clock;
 use crate::config;
-use crate::config::value::format_duration;
 use crate::config::value::{ModelName, Token};
 use crate::heartbeat::Outcome;
 use crate::journal::{Entry, What};
@@ -32,7 +33,7 @@ use crate::metrics::counts::Counts;
 use crate::provider::http::Client;
 use crate::schedule::grid;
 use crate::state::{Known, delta, digest};
-use crate::store::{Asked, Store};
+use crate::store::Store;
 use chores::Chore;
 use chrono::{DateTime, Utc};
 use flight::Landed;
@@ -258,40 +259,6 @@ impl Engine {
         Dealt::Done
     }
 
-    /// Works out, for every account, which of its models are held, and who looks again.
-    fn apply_holds(&mut self) {
-        for token in self.accounts.keys().cloned().collect::<Vec<_>>() {
-            self.apply_holds_of(&token);
-        }
-    }
-
-    /// As above, for one account.
-    fn apply_holds_of(&mut self, token: &Token) {
-        let (now, instant) = (clock::now(), clock::instant());
-        let Some(account) = self.accounts.get_mut(token) else { return };
-        let slots = account.models.iter().filter_map(|name| self.slots.get(name));
-        let demands: Vec<Demand> = slots.map(|slot| slot.demand(now)).collect();
-        let (holds, looks) = account.holds(&demands, instant);
-        let mut changed = Vec::new();
-        for (Demand { model: name, .. }, held) in demands.into_iter().zip(holds) {
-            let Some(slot) = self.slots.get_mut(&name) else { continue };
-            let looks = looks.as_ref() == Some(&name);
-            if slot.held != held || looks {
-                if slot.held.is_some() && held.is_none() {
-                    slot.want(now);
-                    if looks && slot.flight.is_none() {
-                        slot.cursor.wanted = Some(now);
-                    }
-                }
-                slot.held = held;
-                changed.push(name);
-            }
-        }
-        for name in changed {
-            self.look_at(&name);
-        }
-    }
-
     /// Notes that a heartbeat is wanted at once, where that is due at all.
     fn want(&mut self, name: &ModelName, now: DateTime<Utc>) {
         if let Some(slot) = self.slots.get_mut(name) {
@@ -389,59 +356,6 @@ impl Engine {
     fn tell_service_manager(&mut self) {
         let states = self.slots.values().filter_map(|slot| slot.known.state.map(|(state, _)| state));
         self.services.notifier.alive(&super::telling::headline(states, self.config_error.is_some()));
-    }
-
-    /// Hands what is known to the store, in order with the entries that led to it.
-    fn checkpoint(&self) -> Asked<()> {
-        let of_slots = self.slots.iter().map(|(name, slot)| (name, &slot.known));
-        let all = of_slots.chain(self.dormant.iter());
-        let saved = all.filter_map(|(name, known)| Some((name.clone(), serde_json::to_string(known).ok()?)));
-        self.store.checkpoint(saved.collect())
-    }
-
-    /// The end: nothing new is sent, what is in flight may end within the grace, everything is saved.
-    async fn drain(mut self, stop: &Stop) -> anyhow::Result<()> {
-        // Where nothing can be kept any more, there is nothing to wait for.
-        let lost = self.store.health().stopped;
-        let grace = if lost { Duration::ZERO } else { self.settings.shutdown_grace };
-        if !self.flights.is_empty() {
-            let count = self.flights.len();
-            tracing::info!("waiting up to {} for {count} in flight", format_duration(grace));
-        }
-        self.timers.end_all();
-        self.stopping = true;
-        for slot in self.slots.values_mut() {
-            slot.asked = None;
-        }
-        let landings = async {
-            while let Some(landed) = self.flights.join_next_with_id().await {
-                self.landed(landed);
-            }
-        };
-        let landed = tokio::select! {
-            landed = tokio::time::timeout(grace, landings) => landed.is_ok(),
-            () = stop.at_once.cancelled() => false,
-        };
-        if !landed {
-            let names: Vec<&str> = self.aboard.values().map(|(name, _)| name.as_str()).collect();
-            tracing::warn!("left in flight, to end by themselves: {}", names.join(", "));
-            self.flights.abort_all();
-        }
-        for slot in self.slots.values_mut() {
-            slot.flight = None;
-        }
-        self.post(Vec::new());
-        while self.chores.join_next().await.is_some() {}
-        let saved = self.checkpoint().await;
-        if let Some(lost) = self.store.health().lost() {
-            anyhow::bail!("stopped, but {lost}");
-        }
-        if let Err(error) = saved {
-            tracing::warn!(
-                "what is known of the models is not saved, and will be read from the journal: {error}"
-            );
-        }
-        Ok(())
     }
 }
 

@@ -29,7 +29,7 @@ const LOOK_UNWATCHED: Duration = Duration::from_secs(1);
 /// Files over this size, in bytes, are all alike: they are refused alike.
 const LARGE: u64 = 2 << 20;
 
-/// What may be a change. That a file is opened is none, and it is opened at each look.
+/// What may be a change. That a file is opened is none: whoever looks for a change opens it.
 const CHANGES: WatchFlags = WatchFlags::ATTRIB
     .union(WatchFlags::CREATE)
     .union(WatchFlags::DELETE)
@@ -91,10 +91,9 @@ pub(in crate::daemon) fn look(path: PathBuf, seen: Arc<Notify>) -> impl FnMut() 
             meta.mtime(),
         ))
     };
-    let mut before = None;
+    let mut before = stat();
     move || {
-        let now = Some(stat());
-        // Of what changed before the first one, nothing is known.
+        let now = stat();
         if now != before {
             before = now;
             seen.notify_one();
