@@ -3,7 +3,10 @@
 //! Everything that decides takes `now` as a parameter; a test's fake clock is the value it passes.
 //! The lints of `clippy.toml` refuse clocks read elsewhere.
 
+mod lulls;
+
 use chrono::{DateTime, SubsecRound, Utc};
+pub use lulls::Lulls;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 

@@ -176,6 +176,7 @@ impl Engine {
                 }
             }
             self.quiet = false;
+            self.services.client.lulls.end_at(clock::instant());
         }
         self.drain(&stop).await
     }

@@ -4,7 +4,7 @@ mod body;
 mod names;
 mod reason;
 
-use crate::clock;
+use crate::clock::{self, Lulls};
 use crate::config::value::{Token, is_loopback};
 use crate::quote;
 use names::Names;
@@ -66,6 +66,8 @@ pub struct Client {
     looks: Arc<Semaphore>,
     /// How many places were taken there so far.
     looked: Arc<AtomicU64>,
+    /// The pauses between calls of a heartbeat that nobody waits for.
+    pub(crate) lulls: Lulls,
 }
 
 /// A whole answer, whatever its status.
@@ -162,7 +164,7 @@ impl Client {
         let here = here().build().or_else(|_| here().tls_certs_only([]).build())?;
         let places = |count| Arc::new(Semaphore::new(count));
         let (large, looks) = (places(LARGE_AT_ONCE), places(LOOKS_AT_ONCE));
-        Ok(Self { afar, here, names, large, looks, looked: Arc::default() })
+        Ok(Self { afar, here, names, large, looks, looked: Arc::default(), lulls: Lulls::default() })
     }
 
     /// The same for what is less urgent than heartbeats, and has no large answers: one of them is read at a

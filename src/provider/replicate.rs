@@ -268,6 +268,7 @@ impl<'a> Beat<'a> {
             deadline: self.deadline,
             timeout: self.timeout,
             cold_after: self.order.cold_after,
+            interval: self.order.model.interval,
             phase: self.phase,
         }
     }

@@ -46,6 +46,11 @@ impl Api {
         self.client.place_to_look(deadline).await
     }
 
+    /// Pauses between two calls, after which nobody waits.
+    pub(super) async fn lull(&self, least: Duration, most: Duration) {
+        self.client.lulls.pause(least, most).await;
+    }
+
     pub(super) fn has_token(&self) -> bool {
         self.token.is_some()
     }

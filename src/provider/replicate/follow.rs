@@ -16,8 +16,11 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LAST_PAUSE: Duration = Duration::from_secs(2);
 
 /// The first pause where the result is there, and only its times are not: they are written a moment
-/// after it, and whoever asks at once asks twice. Nobody waits for them.
+/// after it, and whoever asks at once asks twice. Nobody waits for them, so that it may go on for a while until
+/// something else happens, if the heartbeat as a whole still takes but a part of its interval.
 const MOMENT: Duration = Duration::from_millis(50);
+const LONGEST_MOMENT: Duration = Duration::from_millis(250);
+const PART_OF_INTERVAL: u32 = 4;
 
 /// How often an ended prediction is looked at again whose times are missing.
 const EXTRA_LOOKS: u32 = 3;
@@ -47,6 +50,7 @@ pub(super) struct Follow<'a> {
     pub(super) timeout: Duration,
     /// Beyond it, a prediction that is still starting is booting.
     pub(super) cold_after: Duration,
+    pub(super) interval: Duration,
     pub(super) phase: &'a watch::Sender<Phase>,
 }
 
@@ -71,9 +75,12 @@ impl Follow<'_> {
         let mut ended = result;
         let mut trouble = None;
         let mut pause = if result.is_some() { MOMENT } else { FIRST_PAUSE };
+        match result {
+            Some(replied) => self.a_moment(replied).await,
+            None => self.pause(pause).await,
+        }
         let mut extra_looks = 0;
         let ended = loop {
-            clock::about(pause.min(self.left())).await;
             pause = pause.mul_f64(1.5).min(LAST_PAUSE);
             match ended {
                 Some(at) if self.left().is_zero() || self.sent.elapsed() > at + PATIENCE => break at,
@@ -98,11 +105,23 @@ impl Follow<'_> {
             if latest.status == Status::Starting && self.sent.elapsed() > self.cold_after {
                 say_booting(self.phase);
             }
+            self.pause(pause).await;
         };
         let answer = self.answer(&latest);
         let latest = latest.within(self.sent.elapsed());
         let total = result.or_else(|| latest.total()).unwrap_or(ended);
         End { answer, signs: latest.signs(), total, done: ended }
+    }
+
+    async fn pause(&self, pause: Duration) {
+        clock::about(pause.min(self.left())).await;
+    }
+
+    /// The pause after which the times of a result are there, that came `replied` after it was asked for.
+    async fn a_moment(&self, replied: Duration) {
+        let (least, left) = (MOMENT.min(self.left()), self.left());
+        let spare = (self.interval / PART_OF_INTERVAL).saturating_sub(replied);
+        self.api.lull(least, spare.clamp(MOMENT, LONGEST_MOMENT).min(left)).await;
     }
 
     /// Reads the prediction again. One that answers as another is not believed.

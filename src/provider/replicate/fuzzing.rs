@@ -85,6 +85,7 @@ fn follow() -> Follow<'static> {
         deadline: clock::instant() + timeout,
         timeout,
         cold_after: Duration::from_millis(2500),
+        interval: Duration::from_secs(30),
         phase: &PHASE,
     }
 }
