@@ -178,7 +178,7 @@ fn a_thousand() -> (LiveStatus, Summaries) {
     let (_, known, at) = warm(Hours::Always);
     let live_model = |model: &Arc<Model>| LiveModel {
         model: model.clone(),
-        known: known.clone(),
+        known: known.clone().into(),
         state: (State::Warm, at, None),
         next_at: Some(at),
         facts: Facts::default(),

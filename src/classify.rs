@@ -7,7 +7,7 @@ pub mod threshold;
 
 use crate::clock::whole_micros;
 use crate::config::Probe;
-use crate::heartbeat::{Answer, Evidence, Heartbeat, Observation, Order, Outcome, Rejection, Signs};
+use crate::heartbeat::{Answer, Evidence, Heartbeat, Observation, Order, Outcome, Signs};
 use chrono::{DateTime, Utc};
 use std::time::Duration;
 
@@ -53,18 +53,7 @@ pub fn judge(order: &Order, due_at: DateTime<Utc>, seen: &Observation) -> Heartb
 
 /// A due that was not sent: skipped, or dropped by the pace.
 pub fn not_sent(outcome: Outcome, due_at: DateTime<Utc>, now: DateTime<Utc>, error: String) -> Heartbeat {
-    Heartbeat {
-        due_at,
-        sent_at: due_at,
-        done_at: now,
-        outcome,
-        evidence: None,
-        total: None,
-        wait: None,
-        predict: None,
-        error: Some(error),
-        rejection: None::<Rejection>,
-    }
+    Heartbeat { done_at: now, error: Some(error), ..Heartbeat::at(due_at, outcome) }
 }
 
 struct Verdict {

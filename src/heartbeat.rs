@@ -221,6 +221,22 @@ pub struct Heartbeat {
 }
 
 impl Heartbeat {
+    /// One that was due, sent and done at the same instant, of which no more is known than how it ended.
+    pub const fn at(instant: DateTime<Utc>, outcome: Outcome) -> Self {
+        Self {
+            due_at: instant,
+            sent_at: instant,
+            done_at: instant,
+            outcome,
+            evidence: None,
+            total: None,
+            wait: None,
+            predict: None,
+            error: None,
+            rejection: None,
+        }
+    }
+
     /// Whether it was sent, or its due skipped or dropped.
     pub fn was_sent(&self) -> bool {
         let never = matches!(self.outcome, Outcome::Skipped | Outcome::RateLimited);

@@ -28,6 +28,8 @@ pub const LONGEST: Duration = Duration::from_hours(1);
 const DIGITS: u8 = 2;
 /// Durations that wait outside the buckets before they are sorted in: 4 KB.
 const FRESH: usize = 1024;
+/// So many may wait in what is kept: half a KB, about what they take once they are sorted in.
+const FEW: usize = 64;
 
 /// A distribution, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -199,6 +201,13 @@ impl Distribution {
             p90: known.map(|k| k.p90),
             max: known.map(|k| k.max),
         })
+    }
+
+    /// Sorts the fresh ones in where that makes it smaller, as it is to be kept.
+    pub(crate) fn compact(&mut self) {
+        if self.fresh.len() > FEW {
+            self.settle();
+        }
     }
 
     /// Sorts the fresh ones in.

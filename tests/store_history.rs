@@ -97,16 +97,9 @@ fn ago(seconds: i64) -> DateTime<Utc> {
 fn heartbeat(name: &str, at: DateTime<Utc>, outcome: Outcome, millis: u64) -> Entry {
     let total = matches!(outcome, Outcome::Warm | Outcome::Cold).then(|| Duration::from_millis(millis));
     let heartbeat = Heartbeat {
-        due_at: at,
-        sent_at: at,
-        done_at: at,
-        outcome,
-        evidence: None,
         total,
-        wait: None,
-        predict: None,
         error: outcome.answered().then(|| "refused".to_owned()),
-        rejection: None,
+        ..Heartbeat::at(at, outcome)
     };
     Entry { model: model(name), at, what: What::Heartbeat { heartbeat, in_hours: true } }
 }

@@ -39,18 +39,8 @@ fn at(number: u64) -> DateTime<Utc> {
 }
 
 fn numbered(number: u64) -> Entry {
-    let heartbeat = Heartbeat {
-        due_at: at(number),
-        sent_at: at(number),
-        done_at: at(number),
-        outcome: Outcome::Warm,
-        evidence: None,
-        total: Some(Duration::from_micros(number)),
-        wait: None,
-        predict: None,
-        error: None,
-        rejection: None,
-    };
+    let heartbeat =
+        Heartbeat { total: Some(Duration::from_micros(number)), ..Heartbeat::at(at(number), Outcome::Warm) };
     Entry { model: model(), at: at(number), what: What::Heartbeat { heartbeat, in_hours: true } }
 }
 

@@ -227,13 +227,6 @@ impl Outbox {
         None
     }
 
-    /// It could not be tried to its end: it is as before.
-    pub fn cut_off(&mut self, event: &Event) {
-        if let Some(lane) = self.lanes.get_mut(&event.alert) {
-            lane.under_way = false;
-        }
-    }
-
     /// What is to be kept over a restart, or not any more, since this was asked last.
     pub fn changes(&mut self) -> Vec<Kept> {
         std::mem::take(&mut self.changes)

@@ -276,7 +276,7 @@ impl Engine {
     fn record_all(&mut self, entries: Vec<Entry>) {
         for entry in &entries {
             if let Some(slot) = self.slots.get_mut(&entry.model) {
-                slot.known.apply(entry);
+                slot.learn(entry);
                 self.counts.count(entry);
                 self.watch.saw(entry);
                 super::telling::log(entry);

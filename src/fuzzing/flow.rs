@@ -88,7 +88,7 @@ fn follow(model: &Arc<Model>, (facts, seen): &(Facts, Option<Observation>)) {
         saved: true,
         models: vec![LiveModel {
             model: model.clone(),
-            known,
+            known: Arc::new(known),
             state: (state, at, reason),
             next_at: None,
             facts: facts.clone(),

@@ -46,7 +46,7 @@ pub struct LiveModel {
     /// As checked.
     pub model: Arc<Model>,
     /// What outlives the process.
-    pub known: Known,
+    pub known: Arc<Known>,
     /// Its state, since when, and why.
     pub state: (State, DateTime<Utc>, Option<String>),
     /// The next due.
@@ -81,7 +81,7 @@ pub fn assemble(live: &LiveStatus, sums: &Summaries) -> Snapshot {
 }
 
 fn model_status(live: &LiveModel, sum: &Summary, since: DateTime<Utc>, at: DateTime<Utc>) -> ModelStatus {
-    let (model, known) = (&*live.model, &live.known);
+    let (model, known) = (&*live.model, &*live.known);
     let (state, state_since, reason) = live.state.clone();
     let mut status = ModelStatus {
         name: model.name.as_str().to_owned(),

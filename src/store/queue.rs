@@ -17,6 +17,8 @@ use std::time::Instant;
 
 /// The most entries that wait: some 20 MB; half an hour of 1,000 models at an interval of 30 s.
 const ENTRIES: usize = 65_536;
+/// So many have room without asking for it.
+const ROOM: usize = 64;
 /// The most commands that wait.
 const COMMANDS: usize = 256;
 
@@ -228,7 +230,7 @@ impl Waiting {
 
     /// The entries in front of the first command, and that command.
     fn take(&mut self) -> Work {
-        let mut entries = Vec::new();
+        let mut entries = Vec::with_capacity(self.entries);
         let mut command = None;
         while let Some(item) = self.items.pop_front() {
             match item {
@@ -239,6 +241,8 @@ impl Waiting {
                 }
             }
         }
+        // What a burst took is given back.
+        self.items.shrink_to(ROOM);
         self.entries -= entries.len();
         self.in_hand = entries.len();
         self.commands -= usize::from(command.is_some());
@@ -285,18 +289,7 @@ mod tests {
     }
 
     fn plain(number: usize) -> Entry {
-        let heartbeat = Heartbeat {
-            due_at: at(number),
-            sent_at: at(number),
-            done_at: at(number),
-            outcome: Outcome::Warm,
-            evidence: None,
-            total: None,
-            wait: None,
-            predict: None,
-            error: None,
-            rejection: None,
-        };
+        let heartbeat = Heartbeat::at(at(number), Outcome::Warm);
         entry(number, What::Heartbeat { heartbeat, in_hours: true })
     }
 

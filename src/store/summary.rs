@@ -84,6 +84,13 @@ impl Summary {
         }
     }
 
+    /// Makes it small, to be kept.
+    pub(super) fn compact(&mut self) {
+        for times in [&mut self.warm, &mut self.cold, &mut self.boot] {
+            times.compact();
+        }
+    }
+
     /// All of them in one.
     pub(super) fn merged(parts: &[Self]) -> Self {
         let mut total = Total::new();

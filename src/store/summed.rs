@@ -1,9 +1,8 @@
 //! What was summed up for a report, kept for the next one.
 //!
 //! Whoever watches asks for the same span again and again, and what has changed since is what was written to the
-//! journal. So the sums of the latest span that was asked for stay in memory (half a KB a model, and 8 B for each
-//! answer since, 16 KB at the most), and rows that came after them are added when they are asked for again.
-//! Whatever else changes the file drops them; so does each round of folding, once an hour: nothing is kept for
+//! journal. So the sums of the latest span that was asked for stay in memory (a KB or two a model), and rows that
+//! came after them are added when they are asked for again. Whatever else changes the file drops them; so does each round of folding, once an hour: nothing is kept for
 //! long after the last one has asked.
 
 use super::calendar::{DAY, HOUR};
@@ -40,6 +39,7 @@ impl Writer {
             let numbers: Vec<u32> = self.names.numbers().collect();
             self.add_intervals(since, &numbers, &mut summed.models)?;
         }
+        summed.models.values_mut().for_each(Summary::compact);
         Ok(&self.summed.insert(summed).models)
     }
 

@@ -72,7 +72,6 @@ fn what_fails_waits_longer_each_time_and_as_it_is_asked_to() {
     // A new way is tried at once.
     outbox.run([(&name("a"), true)], instant);
     assert_eq!(outbox.next(instant), Some(event("a", 1)));
-    outbox.cut_off(&event("a", 1));
     assert_eq!(outbox.failed(&event("a", 1), &failure(true, None), instant).unwrap().event, event("a", 1));
     assert_eq!(outbox.status(&name("a"), String::new()).dropped, 1);
 }
@@ -149,7 +148,7 @@ fn what_waits_is_kept_and_comes_back_in_its_order() {
     assert_eq!(again.next(instant), None, "not before it is known who is told");
     again.run([(&name("a"), true)], instant);
     assert_eq!(again.next(instant), Some(event("a", 2)));
-    again.cut_off(&event("a", 2));
+    assert_eq!(again.failed(&event("a", 2), &failure(false, None), instant), None);
     assert_eq!(again.give_up_old(instant + Duration::from_mins(61)).len(), 2, "its day goes on");
     // The alert was taken out meanwhile: what waited goes with it.
     let mut other = Outbox::new(kept(), later, instant);

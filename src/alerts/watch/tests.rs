@@ -37,18 +37,7 @@ fn alert(text: &str) -> Alert {
 }
 
 fn heartbeat(outcome: Outcome, at: DateTime<Utc>) -> Heartbeat {
-    Heartbeat {
-        due_at: at,
-        sent_at: at,
-        done_at: at,
-        outcome,
-        evidence: None,
-        total: None,
-        wait: Some(Duration::from_secs(14)),
-        predict: None,
-        error: None,
-        rejection: None,
-    }
+    Heartbeat { wait: Some(Duration::from_secs(14)), ..Heartbeat::at(at, outcome) }
 }
 
 /// A watch, and the clock it is looked at by.

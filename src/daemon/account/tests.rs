@@ -27,18 +27,7 @@ impl Story {
     /// A heartbeat comes back; with which rejection, where it has one.
     fn lands(&mut self, model: &str, sent: u64, done: u64, outcome: Outcome, rejection: Option<Rejection>) {
         let now = clock::now();
-        let heartbeat = Heartbeat {
-            due_at: now,
-            sent_at: now,
-            done_at: now,
-            outcome,
-            evidence: None,
-            total: None,
-            wait: None,
-            predict: None,
-            error: None,
-            rejection,
-        };
+        let heartbeat = Heartbeat { rejection, ..Heartbeat::at(now, outcome) };
         let (sent, done) = (self.at(sent), self.at(done));
         self.account.landed(&model.parse().unwrap(), &heartbeat, sent, done);
     }

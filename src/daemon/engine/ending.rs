@@ -9,7 +9,7 @@ use std::time::Duration;
 impl Engine {
     /// Hands what is known to the store, in order with the entries that led to it.
     pub(super) fn checkpoint(&self) -> Asked<()> {
-        let of_slots = self.slots.iter().map(|(name, slot)| (name, &slot.known));
+        let of_slots = self.slots.iter().map(|(name, slot)| (name, &*slot.known));
         let all = of_slots.chain(self.dormant.iter());
         let saved = all.filter_map(|(name, known)| Some((name.clone(), serde_json::to_string(known).ok()?)));
         self.store.checkpoint(saved.collect())

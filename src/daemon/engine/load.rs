@@ -118,12 +118,12 @@ impl Engine {
     }
 
     fn add(&mut self, model: &Arc<Model>, starting: bool, now: DateTime<Utc>) -> Slot {
-        let known = self.dormant.remove(&model.name).unwrap_or_default();
-        let mut slot = Slot::new(model.clone(), None, known);
+        let mut known = self.dormant.remove(&model.name).unwrap_or_default();
         if starting {
             // What the process before this one was told of its state is no longer so.
-            slot.known.state = slot.known.state.filter(|(_, since)| *since <= now);
+            known.state = known.state.filter(|(_, since)| *since <= now);
         }
+        let mut slot = Slot::new(model.clone(), None, known);
         self.equip(&mut slot, None);
         slot
     }
@@ -139,7 +139,7 @@ impl Engine {
         let old = std::mem::replace(&mut slot.model, model.clone());
         if old.hours != model.hours || old.enabled != model.enabled {
             for entry in digest::accounted(&slot.known, &old, now) {
-                slot.known.apply(&entry);
+                slot.learn(&entry);
                 self.counts.count(&entry);
                 self.store.append(entry);
             }
@@ -200,7 +200,7 @@ impl Engine {
         };
         // Not counted: what is counted began with this process.
         for entry in &entries {
-            slot.known.apply(entry);
+            slot.learn(entry);
         }
         self.store.append_all(entries);
     }
@@ -232,10 +232,10 @@ impl Engine {
     fn retire(&mut self, name: ModelName, mut slot: Slot, now: DateTime<Utc>) {
         self.timers.end(&mut slot.timer, &name);
         for entry in digest::unvouched(&slot.known, &slot.model, now) {
-            slot.known.apply(&entry);
+            slot.learn(&entry);
             self.store.append(entry);
         }
-        self.dormant.insert(name, slot.known);
+        self.dormant.insert(name, Arc::unwrap_or_clone(slot.known));
     }
 
     /// Whether a model of the account has answered since: what refused another one then is over, even

@@ -7,7 +7,7 @@ use crate::clock;
 use crate::config::Model;
 use crate::config::value::Token;
 use crate::heartbeat::{Heartbeat, Phase, Rejection};
-use crate::journal::State;
+use crate::journal::{Entry, State};
 use crate::provider::Provider;
 use crate::schedule::{self, Cursor, Plan};
 use crate::state::standing::standing;
@@ -27,7 +27,8 @@ pub(super) struct Slot {
     pub(super) account: Option<Token>,
     /// None where a disabled model's token is missing.
     pub(super) provider: Option<Arc<Provider>>,
-    pub(super) known: Known,
+    /// Shared with the reports that are being made of it; changed by [`Self::learn`] alone.
+    pub(super) known: Arc<Known>,
     pub(super) held: Option<Held>,
     pub(super) flight: Option<Flight>,
     /// One that was asked for, and waits for the account's pace.
@@ -75,7 +76,7 @@ impl Slot {
             model,
             account,
             provider: None,
-            known,
+            known: Arc::new(known),
             held: None,
             flight: None,
             asked: None,
@@ -84,6 +85,11 @@ impl Slot {
             plan,
             timer: None,
         }
+    }
+
+    /// Takes in what happened.
+    pub(super) fn learn(&mut self, entry: &Entry) {
+        Arc::make_mut(&mut self.known).apply(entry);
     }
 
     /// Plans anew. A heartbeat wanted at once is not wanted any more outside of what is active.

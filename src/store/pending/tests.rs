@@ -19,18 +19,8 @@ fn at(second: i64) -> DateTime<Utc> {
 }
 
 fn beat_of(model: &str, number: i64, outcome: Outcome) -> Entry {
-    let heartbeat = Heartbeat {
-        due_at: at(number),
-        sent_at: at(number),
-        done_at: at(number),
-        outcome,
-        evidence: None,
-        total: Some(Duration::from_millis(400)),
-        wait: None,
-        predict: None,
-        error: None,
-        rejection: None,
-    };
+    let heartbeat =
+        Heartbeat { total: Some(Duration::from_millis(400)), ..Heartbeat::at(at(number), outcome) };
     Entry {
         model: model.parse().unwrap(),
         at: at(number),

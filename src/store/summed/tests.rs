@@ -48,18 +48,7 @@ fn entries() -> impl Strategy<Value = Vec<Entry>> {
         |(number, back, kind, outcome, how, millis)| {
             let at = now() - TimeDelta::seconds(back);
             let took = Some(Duration::from_millis(millis.unsigned_abs()));
-            let heartbeat = Heartbeat {
-                due_at: at,
-                sent_at: at,
-                done_at: at,
-                outcome,
-                evidence: None,
-                total: took,
-                wait: None,
-                predict: None,
-                error: None,
-                rejection: None,
-            };
+            let heartbeat = Heartbeat { total: took, ..Heartbeat::at(at, outcome) };
             let what = match kind {
                 0 => What::Heartbeat { heartbeat, in_hours: true },
                 1 => What::Boot { took },
@@ -195,18 +184,7 @@ fn what_was_summed_up_is_not_read_again() {
     };
     let entry = |seconds| {
         let at = now() - TimeDelta::seconds(seconds);
-        let heartbeat = Heartbeat {
-            due_at: at,
-            sent_at: at,
-            done_at: at,
-            outcome: Outcome::Skipped,
-            evidence: None,
-            total: None,
-            wait: None,
-            predict: None,
-            error: None,
-            rejection: None,
-        };
+        let heartbeat = Heartbeat::at(at, Outcome::Skipped);
         [Entry { model: "m".parse().unwrap(), at, what: What::Heartbeat { heartbeat, in_hours: true } }]
     };
     writer.write(&entry(60), &Notes::new()).unwrap();
