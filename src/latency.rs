@@ -26,7 +26,7 @@ pub const SHORTEST: Duration = Duration::from_micros(1);
 pub const LONGEST: Duration = Duration::from_hours(1);
 /// Significant decimal digits.
 const DIGITS: u8 = 2;
-/// Durations that wait outside the buckets before they are sorted in: 4 KB.
+/// Durations that wait outside the buckets before they are sorted in: 8 KB.
 const FRESH: usize = 1024;
 /// So many may wait in what is kept: half a KB, about what they take once they are sorted in.
 const FEW: usize = 64;

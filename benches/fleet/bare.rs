@@ -1,4 +1,5 @@
-//! The limit: reqwest in a loop that keeps the pace and makes a heartbeat's calls, and nothing more.
+//! The limit: reqwest in a loop that keeps the pace and makes a heartbeat's calls, and nothing more. With the
+//! libraries, the allocator and the build that the daemon has.
 
 use crate::process::{Core, Owned};
 use crate::sandbox::{Place, StandIn};
@@ -28,6 +29,8 @@ pub(crate) fn start(
 ) -> Result<Owned> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["--role", ROLE]).stdin(Stdio::piped()).stdout(Stdio::null());
+    // As the daemon has it.
+    command.env("MIMALLOC_PURGE_DELAY", "0");
     let mut child = core.start(&mut command)?;
     let mut tell = child.0.stdin.take().context("it has no input")?;
     writeln!(tell, "{}", serde_json::to_string(&(setting, &sandbox.place, exporter))?)?;
@@ -81,7 +84,8 @@ impl Caller {
                 Provider::Replicate => &self.place.base_url,
                 Provider::Cog => &self.place.cogs[number],
             };
-            self.client.get(format!("{probe}{target}/predictions")).send().await?.bytes().await?;
+            let told = self.client.get(format!("{probe}{target}/predictions")).send().await?.text().await?;
+            anyhow::ensure!(told.contains("\nprobe_success 1\n"), "a probe failed:\n{told}");
             return Ok(());
         }
         let input = json!({"prompt": "hello", "max_tokens": 1});

@@ -1,11 +1,11 @@
 //! Whether models in trouble delay the others: those that hang to their time-out, and those that answer with a
-//! megabyte.
+//! megabyte or more.
 
 use crate::daemon::Warmd;
 use crate::sandbox::StandIn;
 use crate::tally::Tally;
-use crate::way::Setting;
-use anyhow::Result;
+use crate::way::{Setting, Trouble};
+use anyhow::{Result, ensure};
 use std::time::Duration;
 use warmd::clock;
 
@@ -35,7 +35,17 @@ impl Fairness {
             std::thread::sleep(lasts);
             let until = clock::now();
             std::thread::sleep(LATE);
-            Tally::of(&setting, setting.well(), &sandbox.arrivals()?, from, until)
+            let well = |number| Trouble::of(number).is_none();
+            let tally = Tally::of(&setting, well, &sandbox.arrivals()?, from, until)?;
+            for number in 0..setting.models {
+                let expected = match Trouble::of(number).filter(|_| troubled) {
+                    None => "warm",
+                    Some(Trouble::Hangs) => "timed_out",
+                    Some(Trouble::Large(_)) => "failed",
+                };
+                ensure!(warmd.count(number, expected)? > 0, "model {number} never was {expected}");
+            }
+            Ok(tally)
         };
         Ok(Self { setting: *setting, without: lags(false)?, with: lags(true)? })
     }

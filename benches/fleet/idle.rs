@@ -14,7 +14,8 @@ const MINUTE: Duration = Duration::from_mins(1);
 /// What a minute of it takes.
 #[derive(Debug)]
 pub(crate) struct Idle {
-    /// How often any of its threads was woken.
+    /// How often any of its threads was woken that lived at the end; the three looks a minute that a drive may hold
+    /// have each a thread that does not.
     pub(crate) wakes: u64,
     pub(crate) cpu: Duration,
 }
@@ -29,6 +30,6 @@ impl Idle {
         let before = (wakes(warmd.pid())?, Cpu::of(warmd.pid())?);
         std::thread::sleep(MINUTE);
         let cpu = Cpu::of(warmd.pid())?.since(&before.1);
-        Ok(Self { wakes: wakes(warmd.pid())? - before.0, cpu })
+        Ok(Self { wakes: wakes(warmd.pid())?.saturating_sub(before.0), cpu })
     }
 }

@@ -3,7 +3,7 @@
 use crate::process::{Cpu, Memory, written};
 use crate::sandbox::Arrival;
 use crate::tally;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use chrono::{DateTime, Utc};
 use std::time::Duration;
 use warmd::clock;
@@ -11,20 +11,23 @@ use warmd::clock;
 /// Slices of a measurement.
 pub(crate) const SLICES: usize = 5;
 
+/// How far from the wanted pace a measurement may be: where the edges of its span fall.
+const OFF_PACE: f64 = 0.05;
+
 /// What was seen.
 #[derive(Debug)]
 pub(crate) struct Watched {
     /// The end of each slice, and CPU since the one before; the first is the beginning.
     marks: Vec<(DateTime<Utc>, Duration)>,
     pub(crate) memory: Memory,
-    /// Bytes to storage meanwhile.
-    pub(crate) written: u64,
+    /// Bytes to storage meanwhile, where that is told.
+    pub(crate) written: Option<u64>,
 }
 
 impl Watched {
     /// Watches for so long.
     pub(crate) fn watch(pid: u32, lasts: Duration) -> Result<Self> {
-        let written_before = written(pid)?;
+        let written_before = written(pid);
         let mut cpu = Cpu::of(pid)?;
         let mut marks = vec![(clock::now(), Duration::ZERO)];
         for _ in 0..SLICES {
@@ -33,7 +36,8 @@ impl Watched {
             marks.push((clock::now(), now.since(&cpu)));
             cpu = now;
         }
-        Ok(Self { marks, memory: Memory::of(pid)?, written: written(pid)?.saturating_sub(written_before) })
+        let written = written_before.zip(written(pid)).map(|(before, now)| now.saturating_sub(before));
+        Ok(Self { marks, memory: Memory::of(pid)?, written })
     }
 
     pub(crate) fn from(&self) -> DateTime<Utc> {
@@ -42,6 +46,14 @@ impl Watched {
 
     pub(crate) fn until(&self) -> DateTime<Utc> {
         self.marks.last().map_or(DateTime::UNIX_EPOCH, |(at, _)| *at)
+    }
+
+    /// An error unless about as many came to the sandbox as so many a second are: what one costs depends on the pace.
+    fn kept_pace(&self, whose: &str, arrivals: &[Arrival], a_second: f64) -> Result<()> {
+        let wanted = a_second * (self.until() - self.from()).as_seconds_f64();
+        let came = tally::came(arrivals, self.from(), self.until());
+        ensure!((came as f64 / wanted - 1.0).abs() < OFF_PACE, "{whose} sent {came}, not {wanted:.0}");
+        Ok(())
     }
 
     /// CPU for each of what came to the sandbox, slice by slice, in microseconds.
@@ -76,10 +88,17 @@ impl Beside {
         })
     }
 
-    pub(crate) fn of(warmd: (&Watched, &[Arrival]), other: (&Watched, &[Arrival])) -> Self {
+    /// What came of each to its sandbox, where so many heartbeats were to come a second.
+    pub(crate) fn of(
+        warmd: (&Watched, &[Arrival]),
+        other: (&Watched, &[Arrival]),
+        a_second: f64,
+    ) -> Result<Self> {
+        warmd.0.kept_pace("warmd", warmd.1, a_second)?;
+        other.0.kept_pace("what ran beside it", other.1, a_second)?;
         let (warmd, other) = (warmd.0.cpu_each(warmd.1), other.0.cpu_each(other.1));
         let ratios = warmd.iter().zip(&other).map(|(warmd, other)| warmd / other).collect();
-        Self { warmd: median(warmd), other: median(other), ratio: median(ratios) }
+        Ok(Self { warmd: median(warmd), other: median(other), ratio: median(ratios) })
     }
 }
 

@@ -123,13 +123,15 @@ pub(crate) fn ended_children() -> Result<Duration> {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Memory {
     pub(crate) now: u64,
+    /// What of it are pages of files: the program and its libraries, which the system can drop and read again.
+    pub(crate) program: u64,
     pub(crate) peak: u64,
 }
 
 impl Memory {
     pub(crate) fn of(pid: u32) -> Result<Self> {
         let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
-        Ok(Self { now: told(&text, "VmRSS:"), peak: told(&text, "VmHWM:") })
+        Ok(Self { now: told(&text, "VmRSS:"), program: told(&text, "RssFile:"), peak: told(&text, "VmHWM:") })
     }
 }
 
@@ -144,9 +146,11 @@ pub(crate) fn wakes(pid: u32) -> Result<u64> {
     Ok(wakes)
 }
 
-/// Bytes that a process had written to storage, whole pages of the cache as they became dirty.
-pub(crate) fn written(pid: u32) -> Result<u64> {
-    Ok(told(&fs::read_to_string(format!("/proc/{pid}/io"))?, "write_bytes:"))
+/// Bytes that a process had written to storage, whole pages of the cache as they became dirty. None where this
+/// may not be asked: of a process that nobody may look into, as the daemon is, root alone is told.
+pub(crate) fn written(pid: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/io")).ok()?;
+    Some(told(&text, "write_bytes:"))
 }
 
 fn told(text: &str, key: &str) -> u64 {

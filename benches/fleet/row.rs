@@ -11,6 +11,7 @@ use crate::way::Setting;
 use anyhow::{Context as _, Result};
 use chrono::TimeDelta;
 use std::time::Duration;
+use warmd::clock;
 
 /// What is not measured: a start, and the first heartbeats, which look models up.
 const WARM_UP: Duration = Duration::from_secs(2);
@@ -28,7 +29,10 @@ const LOOKS: usize = 9;
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) setting: Setting,
+    /// While nothing else was measured: its lags are told.
     pub(crate) tally: Tally,
+    /// From then on to the end, what is measured beside it included: what was lost and doubled is told.
+    pub(crate) whole: Tally,
     /// What came in all, the warm-up included, as the sandbox and as the daemon counted.
     pub(crate) came: u64,
     pub(crate) counted: Counted,
@@ -38,8 +42,8 @@ pub(crate) struct Row {
     /// CPU of a heartbeat by curl, in microseconds, as above.
     pub(crate) curl: Option<f64>,
     pub(crate) memory: Memory,
-    /// Bytes a heartbeat.
-    pub(crate) written: f64,
+    /// Bytes a heartbeat; the first where that is told.
+    pub(crate) written: Option<f64>,
     pub(crate) grown: f64,
     /// From exec to the sandbox.
     pub(crate) first: Duration,
@@ -60,34 +64,37 @@ impl Row {
         let looks = warmd.times(&["status"], LOOKS)?;
         let bare = beside_bare(setting, &warmd, lasts)?;
         let blackbox = if with_peers { beside_blackbox(setting, &warmd, lasts)? } else { None };
+        let until = clock::now();
         let counted = warmd.counted()?;
         let arrivals = sandbox.arrivals()?;
-        let tally = Tally::of(setting, 0..setting.models, &arrivals, watched.from(), watched.until())?;
+        let tally = |until| Tally::of(setting, |_| true, &arrivals, watched.from(), until);
+        let (tally, whole) = (tally(watched.until())?, tally(until - LATE)?);
         let first = first(&warmd, &arrivals)?;
         drop(warmd);
         let each = |bytes: u64| bytes as f64 / tally.came.max(1) as f64;
         let of_warmd = |(warmd, other, others): (Watched, Watched, Vec<Arrival>)| {
-            Beside::of((&warmd, &arrivals), (&other, &others))
+            Beside::of((&warmd, &arrivals), (&other, &others), setting.a_second())
         };
         Ok(Self {
             setting: *setting,
             came: arrivals.len() as u64,
             counted,
-            bare: of_warmd(bare),
-            blackbox: blackbox.map(of_warmd),
+            bare: of_warmd(bare)?,
+            blackbox: blackbox.map(of_warmd).transpose()?,
             curl: if with_peers { peers::curl(setting)? } else { None },
             memory: watched.memory,
-            written: each(watched.written),
+            written: watched.written.map(each),
             grown: each(grown),
             first,
             look: looks[LOOKS / 2],
             tally,
+            whole,
         })
     }
 
     /// None lost, none doubled, none counted otherwise than it was.
     pub(crate) fn is_exact(&self) -> bool {
-        self.tally.lost == 0 && self.tally.doubled == 0 && self.is_counted()
+        self.whole.lost == 0 && self.whole.doubled == 0 && self.is_counted()
     }
 
     /// The daemon counted what came, each as answered.

@@ -5,13 +5,12 @@
 
 use crate::process::{Core, Owned};
 use crate::tls::Authority;
-use crate::way::{Provider, Setting};
+use crate::way::{Provider, Setting, Trouble};
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::Ipv4Addr;
-use std::ops::Range;
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -25,9 +24,8 @@ const PREDICT: Duration = Duration::from_millis(5);
 const WAIT: Duration = Duration::from_millis(1);
 const BOOT: Duration = Duration::from_millis(20);
 
-/// Of models in trouble: how long the one kind's predictions run, and how many bytes the other kind has to say.
+/// How long the predictions of a model run that hangs.
 const FOREVER: Duration = Duration::from_hours(1);
-const LARGE: usize = 1_000_000;
 
 /// So many that a peer may ask one model alone.
 const SLOTS: usize = 1_000;
@@ -123,15 +121,15 @@ async fn start(setting: &Setting) -> Result<(Sandbox, Vec<Cog>, Place)> {
         slots: SLOTS,
         ..Conduct::default()
     };
-    let hangs = Conduct { predict: Spread::fixed(FOREVER), ..conduct.clone() };
-    let large = Conduct { fails: Some("x".repeat(LARGE)), ..conduct.clone() };
-    let of = |numbers: Range<usize>, conduct: &Conduct| {
-        let numbers = if setting.troubled { numbers } else { 0..0 };
-        let model = |number| ModelSettings::new("acme", &Setting::name(number), conduct.clone());
-        numbers.map(model).collect::<Vec<_>>()
+    let troubled = |number| {
+        let conduct = match Trouble::of(number).filter(|_| setting.troubled)? {
+            Trouble::Hangs => Conduct { predict: Spread::fixed(FOREVER), ..conduct.clone() },
+            Trouble::Large(bytes) => Conduct { fails: Some("x".repeat(bytes)), ..conduct.clone() },
+        };
+        Some(ModelSettings::new("acme", &Setting::name(number), conduct))
     };
     let settings = Settings {
-        models: [of(setting.hanging(), &hangs), of(setting.large(), &large)].concat(),
+        models: (0..setting.models).filter_map(troubled).collect(),
         others: Some(conduct),
         creates: UNLIMITED,
         calls: UNLIMITED,

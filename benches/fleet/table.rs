@@ -11,7 +11,7 @@ use std::time::Duration;
 pub(crate) fn rhythm(rows: &[Row]) -> String {
     let head = ["models", "way", "due", "lost", "doubled", "came, warm-up included", "lag p50", "p99", "max"];
     let lines = rows.iter().map(|row| {
-        let Row { setting, tally, counted, came, .. } = row;
+        let Row { setting, tally, whole, counted, came, .. } = row;
         let counted = if row.is_counted() {
             format!("{came}, all counted")
         } else {
@@ -20,9 +20,9 @@ pub(crate) fn rhythm(rows: &[Row]) -> String {
         vec![
             models(row),
             setting.way().to_owned(),
-            tally.due.to_string(),
-            tally.lost.to_string(),
-            tally.doubled.to_string(),
+            whole.due.to_string(),
+            whole.lost.to_string(),
+            whole.doubled.to_string(),
             counted,
             ms(tally.lag(0.5)),
             ms(tally.lag(0.99)),
@@ -65,10 +65,11 @@ pub(crate) fn cpu(rows: &[Row]) -> String {
 
 /// Lags of those who are well beside those who aren't.
 pub(crate) fn fairness(row: &Fairness) -> String {
-    let head = ["the others", "due", "lost", "lag p50", "p99", "max"];
+    let head = ["the others", "due", "lost", "doubled", "lag p50", "p99", "max"];
     let line = |name: &str, tally: &Tally| {
         let lags = [0.5, 0.99, 1.0].map(|quantile| ms(tally.lag(quantile)));
-        [vec![name.to_owned(), tally.due.to_string(), tally.lost.to_string()], lags.to_vec()].concat()
+        let counts = [tally.due, tally.lost, tally.doubled].map(|count| count.to_string());
+        [vec![name.to_owned()], counts.to_vec(), lags.to_vec()].concat()
     };
     markdown(&head, &[line("well", &row.without), line("in trouble", &row.with)])
 }
@@ -111,6 +112,7 @@ pub(crate) fn costs(rows: &[Row]) -> String {
         "models",
         "way",
         "RSS",
+        "the program of it",
         "peak",
         "written a heartbeat",
         "state grows a heartbeat",
@@ -122,8 +124,9 @@ pub(crate) fn costs(rows: &[Row]) -> String {
             models(row),
             row.setting.way().to_owned(),
             mb(row.memory.now),
+            mb(row.memory.program),
             mb(row.memory.peak),
-            format!("{:.0} B", row.written),
+            row.written.map_or("–".to_owned(), |written| format!("{written:.0} B")),
             format!("{:.0} B", row.grown),
             ms(row.first),
             ms(row.look),

@@ -9,7 +9,6 @@ use crate::way::Setting;
 use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashMap;
-use std::ops::Range;
 use std::time::Duration;
 use warmd::config::value::ModelName;
 use warmd::schedule::grid;
@@ -30,7 +29,7 @@ impl Tally {
     /// Of what was due of these models from `from` on and before `until`.
     pub(crate) fn of(
         setting: &Setting,
-        models: Range<usize>,
+        models: impl Fn(usize) -> bool,
         arrivals: &[Arrival],
         from: DateTime<Utc>,
         until: DateTime<Utc>,
@@ -39,7 +38,7 @@ impl Tally {
         let names: Vec<ModelName> =
             (0..setting.models).map(|number| Ok(Setting::name(number).parse()?)).collect::<Result<_>>()?;
         let mut seen: HashMap<(usize, i64), usize> = HashMap::new();
-        for (number, name) in names.iter().enumerate().filter(|(number, _)| models.contains(number)) {
+        for (number, name) in names.iter().enumerate().filter(|(number, _)| models(*number)) {
             let mut due = grid::after(name, setting.interval, from - TimeDelta::milliseconds(1));
             while due < until {
                 seen.insert((number, due.timestamp_micros()), 0);

@@ -1,5 +1,5 @@
-//! Lulls: pauses after which nobody waits. Each ends with whatever happens next once it is over, so that no thread
-//! is woken for it alone: at ten heartbeats a second, a wake costs as much as what is done in it.
+//! Lulls: pauses that may go on for a while. Each ends with whatever happens next once it is over, so that no thread
+//! is woken for it alone: where some heartbeats a second come, a wake costs about as much as what is done in it.
 
 use super::{batched, instant};
 use std::collections::VecDeque;

@@ -156,6 +156,7 @@ impl Engine {
                 // Before what may never cease to come.
                 () = alarm.rings(rings_at) => {
                     let now = clock::instant();
+                    self.services.client.lulls.end_at(now);
                     if now >= tick_at {
                         self.tick();
                         continue;

@@ -109,3 +109,15 @@ fn other_bounds_are_refused_before_they_cost_memory() {
     V2Serializer::new().serialize(&wide, &mut bytes).unwrap();
     assert_eq!(Distribution::from_bytes(&bytes), Err(LatencyError::Histogram("it has other bounds".into())));
 }
+
+#[test]
+fn what_is_kept_is_small_and_tells_the_same() {
+    let mut many = of(&(0..1_000).map(|i| Duration::from_micros(400_000 + i)).collect::<Vec<_>>());
+    let before = many.clone();
+    many.compact();
+    assert!(many.fresh.is_empty() && many.sorted.len() < 250, "{} bytes", many.sorted.len());
+    assert_eq!(many, before);
+    let mut few = of(&[Duration::from_secs(1); FEW]);
+    few.compact();
+    assert_eq!(few.fresh.len(), FEW, "these take no more as they are");
+}

@@ -66,7 +66,7 @@ pub struct Client {
     looks: Arc<Semaphore>,
     /// How many places were taken there so far.
     looked: Arc<AtomicU64>,
-    /// The pauses between calls of a heartbeat that nobody waits for.
+    /// The pauses between calls of a heartbeat that may go on for a while; ended by what happens on its thread.
     pub(crate) lulls: Lulls,
 }
 

@@ -18,7 +18,7 @@ use std::time::Duration;
 const BUSY: Duration = Duration::from_secs(5);
 /// What the write-ahead log shrinks back to, in bytes: twice what SQLite lets it grow to.
 const LOG_LIMIT: i64 = 8 << 20;
-/// Pages of the file that SQLite keeps in memory at the most, in KiB: half of what it would.
+/// Pages of the file that SQLite keeps in memory at the most, in KiB: a quarter of what it would.
 const CACHE: i64 = 512;
 /// SQLite's file header: the magic at 0, `user_version` at 60, `application_id` at 68.
 const HEADER: u64 = 100;

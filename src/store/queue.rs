@@ -17,7 +17,7 @@ use std::time::Instant;
 
 /// The most entries that wait: some 20 MB; half an hour of 1,000 models at an interval of 30 s.
 const ENTRIES: usize = 65_536;
-/// So many have room without asking for it.
+/// So many have room whatever came last.
 const ROOM: usize = 64;
 /// The most commands that wait.
 const COMMANDS: usize = 256;
@@ -166,6 +166,7 @@ impl Queue {
         waiting.notes.extend(newer);
         waiting.in_hand = 0;
         waiting.entries += entries.len();
+        waiting.items.reserve(entries.len());
         entries.into_iter().rev().for_each(|entry| waiting.items.push_front(Item::Entry(entry)));
     }
 
@@ -230,7 +231,7 @@ impl Waiting {
 
     /// The entries in front of the first command, and that command.
     fn take(&mut self) -> Work {
-        let mut entries = Vec::with_capacity(self.entries);
+        let mut entries = Vec::new();
         let mut command = None;
         while let Some(item) = self.items.pop_front() {
             match item {
@@ -241,8 +242,10 @@ impl Waiting {
                 }
             }
         }
-        // What a burst took is given back.
-        self.items.shrink_to(ROOM);
+        // What a burst took is given back, once there is less: not where as many come each time.
+        if self.items.capacity() > 2 * entries.len().max(ROOM) {
+            self.items.shrink_to(entries.len().max(ROOM));
+        }
         self.entries -= entries.len();
         self.in_hand = entries.len();
         self.commands -= usize::from(command.is_some());
@@ -359,6 +362,21 @@ mod tests {
         queue.append([entry(ENTRIES + 1, What::Tracked)]);
         assert_eq!(queue.health().dropped as usize, ENTRIES / 8);
         assert_eq!(queue.take(clock::instant()).entries[0].at, at(ENTRIES / 8));
+    }
+
+    #[test]
+    fn room_for_a_burst_is_given_back_and_room_for_what_comes_each_time_is_not() {
+        let queue = Queue::default();
+        let room = |entries: usize| {
+            queue.append((0..entries).map(plain));
+            queue.take(clock::instant());
+            queue.waiting().items.capacity()
+        };
+        assert!(room(4_000) >= 4_000);
+        assert!(room(700) < 1_000);
+        let usual = room(700);
+        assert_eq!([room(700), room(600), room(700)], [usual; 3]);
+        assert!(room(1) < 200);
     }
 
     #[test]

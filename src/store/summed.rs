@@ -1,9 +1,9 @@
 //! What was summed up for a report, kept for the next one.
 //!
 //! Whoever watches asks for the same span again and again, and what has changed since is what was written to the
-//! journal. So the sums of the latest span that was asked for stay in memory (a KB or two a model), and rows that
-//! came after them are added when they are asked for again. Whatever else changes the file drops them; so does each round of folding, once an hour: nothing is kept for
-//! long after the last one has asked.
+//! journal. So the sums of the latest span that was asked for stay in memory (half a KB a model, and half a KB more of
+//! what came last), and rows that came after them are added when they are asked for again. Whatever else changes the
+//! file drops them; so does each round of folding, once an hour: nothing is kept for long after the last one has asked.
 
 use super::calendar::{DAY, HOUR};
 use super::packed::SECOND;

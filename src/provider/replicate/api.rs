@@ -46,7 +46,7 @@ impl Api {
         self.client.place_to_look(deadline).await
     }
 
-    /// Pauses between two calls, after which nobody waits.
+    /// Pauses between two calls, until something else happens: see [`crate::clock::Lulls::pause`].
     pub(super) async fn lull(&self, least: Duration, most: Duration) {
         self.client.lulls.pause(least, most).await;
     }

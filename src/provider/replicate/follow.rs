@@ -16,10 +16,13 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LAST_PAUSE: Duration = Duration::from_secs(2);
 
 /// The first pause where the result is there, and only its times are not: they are written a moment
-/// after it, and whoever asks at once asks twice. Nobody waits for them, so that it may go on for a while until
-/// something else happens, if the heartbeat as a whole still takes but a part of its interval.
+/// after it, and whoever asks at once asks twice.
 const MOMENT: Duration = Duration::from_millis(50);
-const LONGEST_MOMENT: Duration = Duration::from_millis(250);
+
+/// That pause may go on for so long until something else happens, as long as the heartbeat takes no more than a part
+/// of its interval: the next due must not find it in flight. Until it has landed it is not written, and what a
+/// killed process may lose is a second.
+const LONGEST_MOMENT: Duration = Duration::from_millis(150);
 const PART_OF_INTERVAL: u32 = 4;
 
 /// How often an ended prediction is looked at again whose times are missing.
@@ -119,9 +122,8 @@ impl Follow<'_> {
 
     /// The pause after which the times of a result are there, that came `replied` after it was asked for.
     async fn a_moment(&self, replied: Duration) {
-        let (least, left) = (MOMENT.min(self.left()), self.left());
-        let spare = (self.interval / PART_OF_INTERVAL).saturating_sub(replied);
-        self.api.lull(least, spare.clamp(MOMENT, LONGEST_MOMENT).min(left)).await;
+        let left = self.left();
+        self.api.lull(MOMENT.min(left), longest_moment(self.interval, replied).min(left)).await;
     }
 
     /// Reads the prediction again. One that answers as another is not believed.
@@ -186,7 +188,27 @@ impl Follow<'_> {
     }
 }
 
+/// How long the pause after a result may be that came so soon, of a model of that interval.
+fn longest_moment(interval: Duration, replied: Duration) -> Duration {
+    (interval / PART_OF_INTERVAL).saturating_sub(replied).clamp(MOMENT, LONGEST_MOMENT)
+}
+
 /// Tells, once, that a boot is under way.
 pub(super) fn say_booting(phase: &watch::Sender<Phase>) {
     phase.send_if_modified(|phase| std::mem::replace(phase, Phase::Booting) != Phase::Booting);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_due_does_not_find_it_in_its_pause() {
+        let longest = |interval, replied| {
+            longest_moment(Duration::from_millis(interval), Duration::from_millis(replied)).as_millis()
+        };
+        assert_eq!(longest(30_000, 400), 150);
+        assert_eq!(longest(30_000, 29_000), 50, "it is late already");
+        assert_eq!([10, 150, 900].map(|replied| longest(1_000, replied)), [150, 100, 50]);
+    }
 }
