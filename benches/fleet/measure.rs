@@ -1,6 +1,6 @@
 //! Looks at a process while it works, in slices of time of which the median counts.
 
-use crate::process::{Cpu, Memory, written};
+use crate::process::{Cpu, Memory};
 use crate::sandbox::Arrival;
 use crate::tally;
 use anyhow::{Result, ensure};
@@ -20,14 +20,11 @@ pub(crate) struct Watched {
     /// The end of each slice, and CPU since the one before; the first is the beginning.
     marks: Vec<(DateTime<Utc>, Duration)>,
     pub(crate) memory: Memory,
-    /// Bytes to storage meanwhile, where that is told.
-    pub(crate) written: Option<u64>,
 }
 
 impl Watched {
     /// Watches for so long.
     pub(crate) fn watch(pid: u32, lasts: Duration) -> Result<Self> {
-        let written_before = written(pid);
         let mut cpu = Cpu::of(pid)?;
         let mut marks = vec![(clock::now(), Duration::ZERO)];
         for _ in 0..SLICES {
@@ -36,8 +33,7 @@ impl Watched {
             marks.push((clock::now(), now.since(&cpu)));
             cpu = now;
         }
-        let written = written_before.zip(written(pid)).map(|(before, now)| now.saturating_sub(before));
-        Ok(Self { marks, memory: Memory::of(pid)?, written })
+        Ok(Self { marks, memory: Memory::of(pid)? })
     }
 
     pub(crate) fn from(&self) -> DateTime<Utc> {

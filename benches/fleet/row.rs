@@ -4,7 +4,7 @@ use crate::bare;
 use crate::daemon::{Counted, Warmd};
 use crate::measure::{Beside, Watched};
 use crate::peers;
-use crate::process::{Core, Memory};
+use crate::process::{Core, Memory, written};
 use crate::sandbox::{Arrival, StandIn};
 use crate::tally::Tally;
 use crate::way::Setting;
@@ -58,20 +58,22 @@ impl Row {
         warmd.ready()?;
         std::thread::sleep(setting.interval + WARM_UP);
         let size = warmd.state_size();
+        let written_before = written(warmd.pid());
         let watched = Watched::watch(warmd.pid(), lasts)?;
-        let grown = warmd.state_size().saturating_sub(size);
         std::thread::sleep(LATE);
         let looks = warmd.times(&["status"], LOOKS)?;
         let bare = beside_bare(setting, &warmd, lasts)?;
         let blackbox = if with_peers { beside_blackbox(setting, &warmd, lasts)? } else { None };
         let until = clock::now();
+        let grown = warmd.state_size().saturating_sub(size);
+        let written = written_before.zip(written(warmd.pid())).map(|(before, now)| now - before);
         let counted = warmd.counted()?;
         let arrivals = sandbox.arrivals()?;
         let tally = |until| Tally::of(setting, |_| true, &arrivals, watched.from(), until);
         let (tally, whole) = (tally(watched.until())?, tally(until - LATE)?);
         let first = first(&warmd, &arrivals)?;
         drop(warmd);
-        let each = |bytes: u64| bytes as f64 / tally.came.max(1) as f64;
+        let each = |bytes: u64| bytes as f64 / whole.came.max(1) as f64;
         let of_warmd = |(warmd, other, others): (Watched, Watched, Vec<Arrival>)| {
             Beside::of((&warmd, &arrivals), (&other, &others), setting.a_second())
         };
@@ -83,7 +85,7 @@ impl Row {
             blackbox: blackbox.map(of_warmd).transpose()?,
             curl: if with_peers { peers::curl(setting)? } else { None },
             memory: watched.memory,
-            written: watched.written.map(each),
+            written: written.map(each),
             grown: each(grown),
             first,
             look: looks[LOOKS / 2],
