@@ -29,16 +29,21 @@ const LOOK_UNWATCHED: Duration = Duration::from_secs(1);
 /// Files over this size, in bytes, are all alike: they are refused alike.
 const LARGE: u64 = 2 << 20;
 
-/// What may be a change. That a file is opened is none: whoever looks for a change opens it.
+/// What may be a change, in a folder. That a file is opened is none: whoever looks for a change opens it. Nor is a
+/// write, until its writer has closed the file: one into any other file there, such as the daemon's own, would
+/// wake the daemon each time.
 const CHANGES: WatchFlags = WatchFlags::ATTRIB
     .union(WatchFlags::CREATE)
     .union(WatchFlags::DELETE)
     .union(WatchFlags::DELETE_SELF)
-    .union(WatchFlags::MODIFY)
     .union(WatchFlags::CLOSE_WRITE)
     .union(WatchFlags::MOVE)
     .union(WatchFlags::MOVE_SELF)
     .union(WatchFlags::ONLYDIR);
+
+/// What else is one, of the file itself: who writes to it may keep it open. Added, should it be one of the folders
+/// by then, to what that one is watched for.
+const WRITES: WatchFlags = WatchFlags::MODIFY.union(WatchFlags::MASK_ADD);
 
 /// What a file is, as far as a change of it shows.
 #[derive(Debug, PartialEq, Eq)]
@@ -67,7 +72,8 @@ pub(super) struct Watch {
     path: PathBuf,
     /// None where the system has none to give.
     events: Option<AsyncFd<OwnedFd>>,
-    /// By the numbers of their watches, the folders on the way to the file: what of each is on it.
+    /// By the numbers of their watches, the folders on the way to the file: what of each is on it. And the file:
+    /// nothing is in it.
     watched: HashMap<i32, HashSet<OsString>>,
     /// The folders that can't be watched: told once.
     unwatched: HashSet<PathBuf>,
@@ -175,7 +181,7 @@ impl Watch {
             // What is lost may have been of it.
             let any = event.events().contains(ReadFlags::QUEUE_OVERFLOW);
             let is_of_it = match (self.watched.get(&event.wd()), event.file_name()) {
-                // The folder itself.
+                // The folder itself, or the file.
                 (Some(_), None) => true,
                 (Some(names), Some(name)) => names.contains(OsStr::from_bytes(name.to_bytes())),
                 // One that is watched no more.
@@ -205,7 +211,8 @@ impl Watch {
     }
 
     /// Watches the folder of the file, and of every link on the way to it: an editor renames, a
-    /// deployment swaps links. Of one that is watched already, nothing changes.
+    /// deployment swaps links. And the file, which may be another each time. Of what is watched already,
+    /// nothing changes.
     fn follow(&mut self) {
         let mut way = way::to(&self.path);
         loop {
@@ -237,8 +244,16 @@ impl Watch {
                 Err(_) => {}
             }
         }
+        // After its folder: where another takes its place from here on, there is word of that, and that one is
+        // watched next. Only what is a file: in a folder every write would be told, and a pipe is never read.
+        // Where it can't be watched, its folder is, and whoever writes to it closes it some time.
+        if std::fs::metadata(&self.path).is_ok_and(|meta| meta.is_file())
+            && let Ok(watch) = inotify::add_watch(events, &self.path, WRITES)
+        {
+            watched.entry(watch).or_default();
+        }
         for gone in self.watched.keys().filter(|watch| !watched.contains_key(watch)) {
-            // The folder may be gone for good, and its watch with it.
+            // It may be gone for good, and its watch with it.
             let _ = inotify::remove_watch(events, *gone);
         }
         self.watched = watched;

@@ -1,16 +1,21 @@
 use super::*;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::symlink;
 
 fn start(path: &Path) -> Watch {
     Watch::start(path, Arc::default())
 }
 
+/// Some of what the system has to say; whether it is of the file.
+fn says(watch: &Watch) -> Result<bool, Errno> {
+    watch.told(watch.events.as_ref().unwrap().get_ref())
+}
+
 /// All that the system has to say.
 fn told(watch: &Watch) -> bool {
-    let events = watch.events.as_ref().unwrap().get_ref();
     let mut told = false;
-    while let Ok(some) = watch.told(events) {
+    while let Ok(some) = says(watch) {
         told |= some;
     }
     told
@@ -36,6 +41,70 @@ async fn what_happens_to_others_in_its_folder_is_no_word_of_it() {
     assert!(told(&watch), "of another that took its place");
     fs::remove_file(&path).unwrap();
     assert!(told(&watch), "of its end");
+}
+
+#[tokio::test]
+async fn writes_into_another_open_file_wake_nobody_and_those_into_the_file_do() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("warm.toml");
+    fs::write(&path, "a").unwrap();
+    let mut other = fs::File::create(home.path().join("warmd.db-wal")).unwrap();
+    let mut first = fs::File::options().append(true).open(&path).unwrap();
+    let mut watch = start(&path);
+    let mut write_into_the_other = |watch: &Watch| {
+        for _ in 0..1_000 {
+            other.write_all(b"b").unwrap();
+        }
+        assert_eq!(says(watch), Err(Errno::AGAIN), "there is nothing to read");
+    };
+    write_into_the_other(&watch);
+    first.write_all(b"c").unwrap();
+    assert!(told(&watch), "of a write by who keeps it open");
+    watch.reading();
+    assert_eq!(says(&watch), Err(Errno::AGAIN), "it is watched already");
+    first.set_len(0).unwrap();
+    assert!(told(&watch), "of being cut");
+
+    let new = home.path().join("new");
+    fs::write(&new, "d").unwrap();
+    let mut second = fs::File::options().append(true).open(&new).unwrap();
+    fs::rename(&new, &path).unwrap();
+    assert!(told(&watch), "of another that took its place");
+    watch.reading();
+    assert!(!told(&watch), "that the first is watched no more is no word of it");
+    first.write_all(b"it is this no more").unwrap();
+    assert!(!told(&watch));
+    second.write_all(b"but this").unwrap();
+    assert!(told(&watch), "of a write into that one");
+    write_into_the_other(&watch);
+}
+
+#[tokio::test]
+async fn whatever_takes_the_files_place_its_folder_is_watched_as_before() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("warm.toml");
+    let mut other = fs::File::create(home.path().join("warmd.db-wal")).unwrap();
+    let mut watch = start(&path);
+    assert!(watch.events.is_some() && !told(&watch), "a missing one is no word of it");
+    let pipe = || assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let places: [(&str, &dyn Fn()); 4] = [
+        ("a pipe", &pipe),
+        ("a device", &|| symlink("/dev/null", &path).unwrap()),
+        ("its own folder", &|| symlink(".", &path).unwrap()),
+        ("a file", &|| fs::write(&path, "a").unwrap()),
+    ];
+    for (what, put) in places {
+        put();
+        assert!(told(&watch), "{what}");
+        watch.reading();
+        told(&watch);
+        other.write_all(b"b").unwrap();
+        assert_eq!(says(&watch), Err(Errno::AGAIN), "{what}: of a write into another file");
+        fs::remove_file(&path).unwrap();
+        assert!(told(&watch), "{what}: of its end");
+        watch.reading();
+        told(&watch);
+    }
 }
 
 #[tokio::test]
