@@ -129,10 +129,13 @@ impl Reload {
         if !matches!(cause, Cause::Again) {
             systemd::reloading();
         }
-        let outcome = match self.read().await {
+        let known = self.known();
+        let outcome = match self.read(&known).await {
             Ok(configuration) => {
                 *refused = None;
-                self.load(configuration).await?
+                let outcome = self.load(configuration).await?;
+                self.rezone(known).await?;
+                outcome
             }
             Err(error) => {
                 let told = error.to_string();
@@ -164,6 +167,19 @@ impl Reload {
         Ok(Outcome::Loaded { changes, warnings })
     }
 
+    /// What was loaded has the zones that were known when its reading began: where the calendar has found others
+    /// since, the engine had those, and has to have them again. It may find others still while it is told.
+    async fn rezone(&self, mut told: Zones) -> Result<(), Stopping> {
+        loop {
+            let known = self.known();
+            if known.is(&told) {
+                return Ok(());
+            }
+            self.engine.tell(Command::Rezone(known.clone())).await?;
+            told = known;
+        }
+    }
+
     async fn refuse(&self, error: &ConfigurationError) -> Result<Outcome, Stopping> {
         let rendered = error.0.render(false, 100);
         let problems = serde_json::to_value(&error.0).unwrap_or_default();
@@ -177,8 +193,10 @@ impl Reload {
 
     /// Off the runtime's threads: a large file takes its time. A panic on the way is a refusal like any
     /// other: what runs must not end by a file that can't be read.
-    async fn read(&self) -> Result<Configuration, ConfigurationError> {
-        let (path, env, zones) = (self.path.clone(), self.env.clone(), self.zones());
+    async fn read(&self, known: &Zones) -> Result<Configuration, ConfigurationError> {
+        // The calendar's zones, unless their files have changed since: it takes them up within the minute.
+        let zones = if known.changed() { known.reread() } else { known.clone() };
+        let (path, env) = (self.path.clone(), self.env.clone());
         let read = tokio::task::spawn_blocking(move || {
             drill::panic_in("reading");
             refuse_pipes(&path)?;
@@ -198,10 +216,9 @@ impl Reload {
         }
     }
 
-    /// The calendar's zones, unless their files have changed since: it takes them up within the minute.
-    fn zones(&self) -> Zones {
-        let known = self.zones.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if known.changed() { known.reread() } else { known }
+    /// The calendar's zones.
+    fn known(&self) -> Zones {
+        self.zones.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -220,3 +237,6 @@ fn unusable(path: &Path, message: &str) -> ConfigurationError {
     let file = path.display().to_string();
     ConfigurationError(Problems(vec![Problem::placeless(&file, "", Severity::Error, message)]))
 }
+
+#[cfg(test)]
+mod tests;
