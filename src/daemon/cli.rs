@@ -22,7 +22,7 @@ use tokio::runtime::{Builder, Handle};
 const BAD_CONFIGURATION: u8 = 78;
 
 /// Threads for all but the heartbeats, which have the first one to themselves. One would do, if it were never
-/// held: a drive that is gone holds whoever looks at the configuration there.
+/// held: what is told of ten thousand models takes its time, and a drive may hold whoever asks for a file there.
 const WORKERS: usize = 2;
 
 /// Those, the store's, the one that looks at files, and some in which names are looked up.

@@ -93,13 +93,20 @@ pub(super) struct Reload {
 
 impl Reload {
     /// Serves requests and watches the file, until `stop`.
-    pub(super) async fn run(self, mut requests: Requests, stop: CancellationToken) -> anyhow::Result<()> {
-        let mut watch = Watch::start(&self.path, Arc::clone(&self.seen));
+    pub(super) async fn run(self, requests: Requests, stop: CancellationToken) -> anyhow::Result<()> {
+        // A look or a read that hangs, on a drive that is gone, must not hold up the end.
+        tokio::select! {
+            () = stop.cancelled() => Ok(()),
+            served = self.serve_all(requests) => served,
+        }
+    }
+
+    async fn serve_all(&self, mut requests: Requests) -> anyhow::Result<()> {
+        let mut watch = Watch::start(&self.path, Arc::clone(&self.seen)).await?;
         let mut refused = None;
         loop {
             let again = tokio::time::sleep(TRY_AGAIN);
             let cause = tokio::select! {
-                () = stop.cancelled() => return Ok(()),
                 request = requests.0.recv() => match request {
                     Some(Some(reply)) => Cause::Asked(reply),
                     Some(None) => Cause::HungUp,
@@ -112,13 +119,8 @@ impl Reload {
                 }
                 () = again, if refused.is_some() => Cause::Again,
             };
-            watch.reading();
-            // A read that hangs, on a drive that is gone, must not hold up the end.
-            let served = tokio::select! {
-                () = stop.cancelled() => return Ok(()),
-                served = self.serve(cause, &mut refused) => served,
-            };
-            if served.is_err() {
+            watch.reading().await?;
+            if self.serve(cause, &mut refused).await.is_err() {
                 return Ok(());
             }
         }

@@ -15,7 +15,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
@@ -67,20 +67,30 @@ impl Fingerprint {
 }
 
 /// Watches one file.
+///
+/// On a drive that is gone, whoever looks at it is held for ever: that is done on threads that are there for it.
+/// Were it one of the runtime's, all may be held: the others may wait for it to tell them of sockets and timers.
 #[derive(Debug)]
 pub(super) struct Watch {
-    path: PathBuf,
+    path: Arc<Path>,
     /// None where the system has none to give.
-    events: Option<AsyncFd<OwnedFd>>,
+    events: Option<Arc<AsyncFd<OwnedFd>>>,
+    /// Held by whoever follows it, and by nobody while there is word waited for.
+    followed: Arc<Mutex<Followed>>,
+    /// Rung when a look has found another file.
+    seen: Arc<Notify>,
+    /// The file when it was last read.
+    read: Fingerprint,
+}
+
+/// What of its way is watched.
+#[derive(Debug, Default)]
+struct Followed {
     /// By the numbers of their watches, the folders on the way to the file: what of each is on it. And the file:
     /// nothing is in it.
     watched: HashMap<i32, HashSet<OsString>>,
     /// The folders that can't be watched: told once.
     unwatched: HashSet<PathBuf>,
-    /// Rung when a look has found another file.
-    seen: Arc<Notify>,
-    /// The file when it was last read.
-    read: Fingerprint,
 }
 
 /// Looks whether it is another file: a network drive says nothing, nor does a folder that was taken away and made
@@ -108,7 +118,7 @@ pub(in crate::daemon) fn look(path: PathBuf, seen: Arc<Notify>) -> impl FnMut() 
 }
 
 impl Watch {
-    pub(super) fn start(path: &Path, seen: Arc<Notify>) -> Self {
+    pub(super) async fn start(path: &Path, seen: Arc<Notify>) -> io::Result<Self> {
         let events = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)
             .map_err(io::Error::from)
             .and_then(descriptor::awaited)
@@ -119,21 +129,33 @@ impl Watch {
             })
             .ok();
         let mut watch = Self {
-            path: path.to_owned(),
-            events,
-            watched: HashMap::new(),
-            unwatched: HashSet::new(),
+            path: path.into(),
+            events: events.map(Arc::new),
+            followed: Arc::default(),
             seen,
             read: Fingerprint::Large,
         };
-        watch.reading();
-        watch
+        watch.reading().await?;
+        Ok(watch)
     }
 
     /// The file is about to be read: what changes from here on is read again.
-    pub(super) fn reading(&mut self) {
-        self.follow();
-        self.read = Fingerprint::of(&self.path);
+    pub(super) async fn reading(&mut self) -> io::Result<()> {
+        self.follow().await?;
+        self.read = self.look().await?;
+        Ok(())
+    }
+
+    async fn follow(&self) -> io::Result<()> {
+        let Some(events) = self.events.clone() else { return Ok(()) };
+        let (path, followed) = (self.path.clone(), self.followed.clone());
+        let follow = move || locked(&followed).follow(&path, &events);
+        Ok(tokio::task::spawn_blocking(follow).await?)
+    }
+
+    async fn look(&self) -> io::Result<Fingerprint> {
+        let path = self.path.clone();
+        Ok(tokio::task::spawn_blocking(move || Fingerprint::of(&path)).await?)
     }
 
     /// Comes back once the file is another than when it was last read, and has been for the quiet.
@@ -141,8 +163,8 @@ impl Watch {
         loop {
             self.woken().await?;
             // First: of what changes after it is looked at, there is to be word.
-            self.follow();
-            if self.settled().await != self.read {
+            self.follow().await?;
+            if self.settled().await? != self.read {
                 return Ok(());
             }
         }
@@ -174,13 +196,14 @@ impl Watch {
     /// Reads some of what the system has to say: whether any of it is of the way to the file, and not of others
     /// in the same folders. `AGAIN` where it has nothing to say.
     fn told(&self, events: &OwnedFd) -> Result<bool, Errno> {
+        let followed = locked(&self.followed);
         let mut buffer = [MaybeUninit::uninit(); 4096];
         let mut reader = Reader::new(events, &mut buffer);
         loop {
             let event = reader.next()?;
             // What is lost may have been of it.
             let any = event.events().contains(ReadFlags::QUEUE_OVERFLOW);
-            let is_of_it = match (self.watched.get(&event.wd()), event.file_name()) {
+            let is_of_it = match (followed.watched.get(&event.wd()), event.file_name()) {
                 // The folder itself, or the file.
                 (Some(_), None) => true,
                 (Some(names), Some(name)) => names.contains(OsStr::from_bytes(name.to_bytes())),
@@ -197,37 +220,42 @@ impl Watch {
     }
 
     /// The file, once it stays as it is: however long whoever writes it takes.
-    async fn settled(&self) -> Fingerprint {
-        let mut before = Fingerprint::of(&self.path);
+    async fn settled(&self) -> io::Result<Fingerprint> {
+        let mut before = self.look().await?;
         while before != self.read {
             tokio::time::sleep(QUIET).await;
-            let now = Fingerprint::of(&self.path);
+            let now = self.look().await?;
             if now == before {
                 break;
             }
             before = now;
         }
-        before
+        Ok(before)
     }
+}
 
+fn locked(followed: &Mutex<Followed>) -> MutexGuard<'_, Followed> {
+    followed.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Followed {
     /// Watches the folder of the file, and of every link on the way to it: an editor renames, a
     /// deployment swaps links. And the file, which may be another each time. Of what is watched already,
     /// nothing changes.
-    fn follow(&mut self) {
-        let mut way = way::to(&self.path);
+    fn follow(&mut self, path: &Path, events: &AsyncFd<OwnedFd>) {
+        let mut way = way::to(path);
         loop {
-            self.watch(way.clone());
+            self.watch(path, events, way.clone());
             // Of what was on it before it was watched, there is no word.
-            let now = way::to(&self.path);
-            if now == way || self.events.is_none() {
+            let now = way::to(path);
+            if now == way {
                 break;
             }
             way = now;
         }
     }
 
-    fn watch(&mut self, way: HashMap<PathBuf, HashSet<OsString>>) {
-        let Some(events) = &self.events else { return };
+    fn watch(&mut self, path: &Path, events: &AsyncFd<OwnedFd>, way: HashMap<PathBuf, HashSet<OsString>>) {
         let mut watched: HashMap<i32, HashSet<OsString>> = HashMap::new();
         for (folder, names) in way {
             match inotify::add_watch(events, &folder, CHANGES) {
@@ -247,8 +275,8 @@ impl Watch {
         // After its folder: where another takes its place from here on, there is word of that, and that one is
         // watched next. Only what is a file: in a folder every write would be told, and a pipe is never read.
         // Where it can't be watched, its folder is, and whoever writes to it closes it some time.
-        if std::fs::metadata(&self.path).is_ok_and(|meta| meta.is_file())
-            && let Ok(watch) = inotify::add_watch(events, &self.path, WRITES)
+        if std::fs::metadata(path).is_ok_and(|meta| meta.is_file())
+            && let Ok(watch) = inotify::add_watch(events, path, WRITES)
         {
             watched.entry(watch).or_default();
         }

@@ -257,3 +257,73 @@ fn ten_thousand_mistakes_are_told_and_what_runs_goes_on() {
     wait_until("heartbeats go on", PATIENCE, || cogs.asked("llama").len() > asked + 1);
     assert!(warmd.stop().success());
 }
+
+/// Once it hangs, whoever looks at the file is held for ever: the task that reads it, and its look.
+#[test]
+fn a_drive_that_hangs_under_the_file_holds_up_neither_the_others_nor_the_end() {
+    let cogs = Cogs::start();
+    let home = Home::at_trace(&cogs.model("llama", EVERY_SECOND));
+    let good = fs::read_to_string(home.config()).unwrap();
+    home.write_whole(&good.replace("shutdown_grace = \"5s\"", "shutdown_grace = \"1s\""));
+    let (library, hung) = (home.path("hung_drive.so"), home.path("hung"));
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/daemon/faults/hung_drive.c");
+    let mut cc = Command::new("cc");
+    // The standard library asks for no path at all, to see what the system can do.
+    cc.args(["-shared", "-fPIC", "-fno-delete-null-pointer-checks", "-o"]).arg(&library).arg(source);
+    assert!(cc.status().unwrap().success());
+    let mut command = home.warmd();
+    command.env("LD_PRELOAD", &library).env("HUNG_DRIVE", &hung);
+    let mut warmd = Warmd::spawn(command);
+    let heartbeats_go_on = || {
+        let asked = cogs.asked("llama").len();
+        wait_until("heartbeats go on", PATIENCE, || cogs.asked("llama").len() > asked + 2);
+    };
+    heartbeats_go_on();
+
+    File::create(&hung).unwrap();
+    let hangs = Stopwatch::start();
+    let held = || fs::read_to_string(&hung).unwrap().lines().map(str::to_owned).collect::<Vec<_>>();
+    File::options().append(true).open(home.config()).unwrap().write_all(b"# edited\n").unwrap();
+    wait_until("who reads it is held", PATIENCE, || !held().is_empty());
+    println!("measured: from the edit to being held: {:?}", hangs.elapsed());
+    wait_until("and the look", PATIENCE, || held().len() == 2);
+    println!("measured: held are {:?}, after {:?}", held(), hangs.elapsed());
+    let since = cogs.asked("llama").len();
+    heartbeats_go_on();
+    let asking = Stopwatch::start();
+    assert_eq!(home.model("llama")["state"], "warm");
+    assert!(home.ctl(&["pause", "llama"]).status.success());
+    home.model_when("llama", "paused", |model| model["state"] == "paused");
+    assert!(home.ctl(&["resume", "llama"]).status.success());
+    home.model_when("llama", "warm again", |model| model["state"] == "warm");
+    println!("measured: three times status, pause and resume: {:?}", asking.elapsed());
+    // That is for the looks' thread to see, which goes on by itself.
+    let lost = Stopwatch::start();
+    fs::remove_file(home.path("warmd.sock")).unwrap();
+    wait_until("the socket is made again", PATIENCE, || home.ctl(&["status"]).status.success());
+    println!("measured: until the socket is made again: {:?}", lost.elapsed());
+    heartbeats_go_on();
+    assert_eq!(held().len(), 2, "nobody else has looked at it");
+    let asked = cogs.asked("llama");
+    let gaps = asked[since..].windows(2).map(|two| (two[1] - two[0]).as_seconds_f64());
+    println!("measured: the longest gap between heartbeats: {:.1} s", gaps.fold(0.0, f64::max));
+
+    let ending = Stopwatch::start();
+    warmd.signal("-TERM");
+    let ended = warmd.ended();
+    println!("measured: from SIGTERM to the end, {ended}: {:?}", ending.elapsed());
+    assert!(ended.success(), "nothing is lost: {ended}");
+    // Nobody beats any more: what there was is in the file.
+    let asked = cogs.asked("llama").len() as u64;
+    let warmd = home.start();
+    let counted = |model: &Value| {
+        ["warm", "cold", "busy", "failed"]
+            .iter()
+            .map(|outcome| model["counts"][*outcome].as_u64().unwrap())
+            .sum::<u64>()
+    };
+    let counts = counted(&home.model("llama"));
+    println!("measured: {asked} heartbeats before, {counts} counted after the next start");
+    assert!(counts >= asked, "{counts} of {asked}");
+    assert!(warmd.stop().success());
+}
