@@ -1,14 +1,14 @@
 //! The daemon while all models are outside of their hours.
 
 use crate::daemon::Warmd;
-use crate::process::{Cpu, wakes};
+use crate::process::{Cpu, Wakes};
 use crate::sandbox::StandIn;
 use crate::way::Setting;
 use anyhow::Result;
 use std::time::Duration;
 
-/// What its start takes, and what is measured.
-const WARM_UP: Duration = Duration::from_secs(5);
+/// What its start takes, the threads included that read files at it and end ten seconds later; and what is measured.
+const WARM_UP: Duration = Duration::from_secs(20);
 const MINUTE: Duration = Duration::from_mins(1);
 
 /// What a minute of it takes.
@@ -27,9 +27,9 @@ impl Idle {
         let warmd = Warmd::start(&setting, &sandbox)?;
         warmd.ready()?;
         std::thread::sleep(WARM_UP);
-        let before = (wakes(warmd.pid())?, Cpu::of(warmd.pid())?);
+        let before = (Wakes::of(warmd.pid())?, Cpu::of(warmd.pid())?);
         std::thread::sleep(MINUTE);
         let cpu = Cpu::of(warmd.pid())?.since(&before.1);
-        Ok(Self { wakes: wakes(warmd.pid())?.saturating_sub(before.0), cpu })
+        Ok(Self { wakes: Wakes::of(warmd.pid())?.since(&before.0), cpu })
     }
 }

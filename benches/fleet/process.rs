@@ -135,15 +135,29 @@ impl Memory {
     }
 }
 
-/// How often the threads of a process have been let run.
-pub(crate) fn wakes(pid: u32) -> Result<u64> {
-    let mut wakes = 0;
-    for entry in fs::read_dir(format!("/proc/{pid}/task"))? {
-        // One that ends meanwhile counts no more.
-        let Ok(text) = fs::read_to_string(entry?.path().join("status")) else { continue };
-        wakes += told(&text, "voluntary_ctxt_switches:");
+/// How often each thread of a process has been let run.
+#[derive(Debug, Clone)]
+pub(crate) struct Wakes(BTreeMap<u32, u64>);
+
+impl Wakes {
+    pub(crate) fn of(pid: u32) -> Result<Self> {
+        let mut threads = BTreeMap::new();
+        for entry in fs::read_dir(format!("/proc/{pid}/task"))? {
+            let entry = entry?;
+            // One that ends meanwhile counts no more.
+            let Ok(text) = fs::read_to_string(entry.path().join("status")) else { continue };
+            if let Ok(thread) = entry.file_name().to_string_lossy().parse() {
+                threads.insert(thread, told(&text, "voluntary_ctxt_switches:"));
+            }
+        }
+        Ok(Self(threads))
     }
-    Ok(wakes)
+
+    /// How often those were that live now, since.
+    pub(crate) fn since(&self, before: &Self) -> u64 {
+        let of_before = |thread| before.0.get(thread).copied().unwrap_or_default();
+        self.0.iter().map(|(thread, wakes)| wakes.saturating_sub(of_before(thread))).sum()
+    }
 }
 
 /// Bytes that a process had written to storage, whole pages of the cache as they became dirty. None where this
