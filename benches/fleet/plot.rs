@@ -104,7 +104,7 @@ impl Panel {
         }
         writeln!(
             svg,
-            "<text x=\"{right}\" y=\"{}\" text-anchor=\"end\">models, each once a second; 10000: every 10 s</text>",
+            "<text x=\"{right}\" y=\"{}\" text-anchor=\"end\">models at 1 s; 10000 at 10 s</text>",
             floor + 32.0
         )?;
         for (place, line) in self.lines.iter().enumerate() {
