@@ -14,16 +14,9 @@ use std::time::Duration;
 /// Judges one heartbeat that was due at `due_at`.
 pub fn judge(order: &Order, due_at: DateTime<Utc>, seen: &Observation) -> Heartbeat {
     let ended = |outcome| Heartbeat {
-        due_at,
         sent_at: seen.sent_at,
         done_at: seen.done_at,
-        outcome,
-        evidence: None,
-        total: None,
-        wait: None,
-        predict: None,
-        error: None,
-        rejection: None,
+        ..Heartbeat::at(due_at, outcome)
     };
     let brought_nothing =
         |outcome, error: &String| Heartbeat { error: Some(error.clone()), ..ended(outcome) };
