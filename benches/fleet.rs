@@ -69,7 +69,7 @@ struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=5_000))]
     models: Option<u16>,
     /// How often each of those is sent a heartbeat, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 1, requires = "models")]
+    #[arg(long, value_name = "SECONDS", default_value_t = 1, requires = "models", value_parser = clap::value_parser!(u8).range(1..))]
     interval: u8,
     /// One part alone
     #[arg(long, value_enum)]
@@ -210,7 +210,7 @@ fn fleets(args: &Args, lasts: Duration) -> bool {
 fn settings(args: &Args) -> Vec<(Setting, bool)> {
     let mut settings = Vec::new();
     if let Some(models) = args.models {
-        let interval = Duration::from_secs(args.interval.max(1).into());
+        let interval = Duration::from_secs(args.interval.into());
         return vec![(Setting { interval, ..setting(Provider::Replicate, false, models.into()) }, true)];
     }
     if args.quick {

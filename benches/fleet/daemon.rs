@@ -192,8 +192,8 @@ fn clean(program: &str) -> Command {
     command
 }
 
-/// The `warm.toml`: the page and the metrics served, an alert that follows all models. Models on Replicate are spread over as many
-/// accounts as Replicate's limit makes necessary.
+/// The `warm.toml`: the page and the metrics served, an alert that follows all models. Models on Replicate are
+/// spread over as many accounts as Replicate's limit makes necessary.
 fn config(setting: &Setting, sandbox: &StandIn, folder: &Path) -> Result<String> {
     let mut text = format!(
         "[daemon]\nstate = \"{}\"\nsocket = \"{}\"\nlisten = \"127.0.0.1:0\"\n\n\

@@ -36,8 +36,9 @@ pub(crate) enum Trouble {
 }
 
 impl Trouble {
-    /// That of a model: one in twenty hangs, and one in a hundred has large answers. Spread over all accounts; what
-    /// is large lies on both sides of what warmd reads apart from the heartbeats, a MiB.
+    /// That of a model: one in twenty hangs, and one in a hundred has large answers. Spread over half of the
+    /// accounts, beside models that are well; what is large lies on both sides of what warmd reads apart from the
+    /// heartbeats, a MiB.
     pub(crate) fn of(number: usize) -> Option<Self> {
         match (number % 20, number % 100) {
             (3, _) => Some(Self::Hangs),

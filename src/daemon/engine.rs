@@ -145,6 +145,7 @@ impl Engine {
         let (mut clock_set, mut alarm) = (ClockSet::listen(), Alarm::new());
         self.tell_service_manager();
         loop {
+            self.services.client.lulls.end_at(clock::instant());
             // Whatever happens to a quiet one begins with an event; that the clock is set is one.
             let quiet = self.quiet && clock_set.is_told();
             let tick = if quiet { self.services.notifier.at_most(QUIET_TICK, TICK) } else { TICK };
@@ -156,7 +157,6 @@ impl Engine {
                 // Before what may never cease to come.
                 () = alarm.rings(rings_at) => {
                     let now = clock::instant();
-                    self.services.client.lulls.end_at(now);
                     if now >= tick_at {
                         self.tick();
                         continue;
@@ -177,7 +177,6 @@ impl Engine {
                 }
             }
             self.quiet = false;
-            self.services.client.lulls.end_at(clock::instant());
         }
         self.drain(&stop).await
     }
