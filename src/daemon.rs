@@ -88,7 +88,7 @@ impl Daemon {
         let listener = Arc::new(Socket::open(&settings.socket).await?);
         let (socket, trouble) = (listener.file(), Trouble::default());
         let tcp = settings.listen.map(|address| Tcp::open(address, trouble.clone()));
-        let client = Client::new().context("can't set up the HTTP client")?;
+        let client = Client::new();
         let (engine, commands) = Handle::new();
         let (reloader, requests) = Reloader::new();
         let ending = Stop::default();

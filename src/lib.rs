@@ -16,7 +16,8 @@
 //! - [`hours`]: active hours, civil time and its edges
 //! - [`schedule`]: when a model's next heartbeat is due, and whether it may go; [`pace`]: how many
 //!   creates an account allows
-//! - `quote`: what others wrote, made fit to be shown; `words`: figures as people say them
+//! - `secrets`: what must not be shown; `quote`: what others wrote, made fit to be shown; `words`: figures as people
+//!   say them
 //! - [`provider`]: Replicate and Cog, and the minimal input; [`heartbeat`]: one of them, as observed
 //! - [`classify`]: cold or warm, by evidence
 //! - [`journal`]: what happened, entry by entry; [`state`]: what is known of a model, a fold over it
@@ -48,6 +49,7 @@ pub mod provider;
 mod quote;
 pub mod sandbox;
 pub mod schedule;
+mod secrets;
 pub mod state;
 pub mod status;
 pub mod store;

@@ -1,6 +1,8 @@
 //! What others wrote, made fit for one line of a report, a log or a terminal: nothing that moves a
 //! cursor, turns the reading round or can't be seen, and no length that a stranger chooses.
 
+use crate::secrets;
+
 /// How long a name may be, in characters.
 const NAME_LIMIT: usize = 60;
 
@@ -9,9 +11,10 @@ const NAMES_LIMIT: usize = 10;
 
 /// The beginning of a text, as one line of at most `limit` characters.
 pub(crate) fn start(text: &str, limit: usize) -> String {
+    let text = secrets::strike(beginning(text.trim_start(), limit));
     let mut line = String::new();
     let mut length = 0;
-    for c in text.trim().chars() {
+    for c in text.trim_end().chars() {
         if length >= limit {
             line.pop();
             line.push('…');
@@ -30,6 +33,15 @@ pub(crate) fn start(text: &str, limit: usize) -> String {
         }
     }
     line
+}
+
+/// As much of a text as a quotation of `limit` characters may be made of: what is hidden in it, or is a blank, takes
+/// less room there, and an escape more.
+fn beginning(text: &str, limit: usize) -> &str {
+    const SLACK: usize = 8;
+    text.char_indices()
+        .nth(limit.saturating_mul(SLACK).saturating_add(1024))
+        .map_or(text, |(end, _)| &text[..end])
 }
 
 /// Adds a character as it is shown: escaped where it would not be seen as itself.

@@ -23,9 +23,10 @@ async fn prediction_of_another(url: String, seconds: f64) -> Value {
         token: None,
         headers: Vec::new(),
         json: Some(&body),
+        wanted: None,
     };
     let deadline = clock::instant() + Duration::from_mins(1);
-    let answer = Client::new().unwrap().send(request, deadline).await.expect("it is answered");
+    let answer = Client::new().send(request, deadline).await.expect("it is answered");
     answer.json().expect("with JSON")
 }
 

@@ -341,7 +341,7 @@ async fn nobody_there_is_unreachable() {
     let mut bench = Bench::new(pinned(), "10m", |_, _| panic!("nobody asks")).await;
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let base = format!("http://{closed}/v1").parse().unwrap();
-    bench.replicate = Replicate::new(&bench.order.model, base, Some(token()), Client::new().unwrap());
+    bench.replicate = Replicate::new(&bench.order.model, base, Some(token()), Client::new());
     let (seen, _) = bench.beat().await;
     let Answer::Unreachable(why) = seen.answer else { panic!("{:?}", seen.answer) };
     assert!(why.contains("GET /models/acme/dog could not be sent"), "{why}");

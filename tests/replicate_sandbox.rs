@@ -32,7 +32,7 @@ async fn cold_then_warm_as_the_sandbox_knows_it() {
         [(named("acme", "dog"), Some(false)), (named("official", "cat"), Some(true)), (deployment(), None)]
     {
         let order = order(target, "1m");
-        let client = Client::new().unwrap();
+        let client = Client::new();
         let base = sandbox.base_url().parse().unwrap();
         let replicate = Replicate::new(&order.model, base, Some(token()), client);
         let beat = async || -> (Observation, Phase) {

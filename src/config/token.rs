@@ -5,12 +5,11 @@
 
 use super::env::Env;
 use crate::quote;
-use memchr::memmem;
+use crate::secrets::Secret;
 use reqwest::header::HeaderValue;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use thiserror::Error;
 
 /// The systemd credential of Replicate's token, where none is named.
@@ -22,9 +21,6 @@ const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
 /// The largest token file that is read, in bytes; the longest tokens in use (JWTs) have a few KiB.
 const FILE_LIMIT: u64 = 16 * 1024;
-
-/// A shorter one, in bytes, is no secret, and might be any word that a server says.
-const SECRET_LENGTH: usize = 8;
 
 /// Where a token is to be read; tried in this order, the first that is there is taken.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -51,7 +47,7 @@ pub struct TokenSource {
 /// fn send(token: &warmd::config::value::Token) -> String { format!("{:?}", token.header()) }
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Token(Arc<str>);
+pub struct Token(Secret);
 
 /// Why there is no token. None of them holds any of its text.
 #[derive(Debug, Error)]
@@ -212,31 +208,17 @@ impl Token {
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(TokenError::Malformed { what, place: place.to_owned() });
         }
-        Ok(Self(text.into()))
+        Ok(Self(Secret::new(text)))
     }
 
     /// What is read as a webhook's address, which nothing else may show.
     pub(super) fn text(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether it is in what a server said.
-    pub fn is_in(&self, said: &[u8]) -> bool {
-        self.0.len() >= SECRET_LENGTH && memmem::find(said, self.0.as_bytes()).is_some()
-    }
-
-    /// Takes it out of a text; whether it was there.
-    pub fn strike(&self, text: &mut String) -> bool {
-        let there = self.is_in(text.as_bytes());
-        if there {
-            *text = text.replace(&*self.0, "[token]");
-        }
-        there
+        self.0.text()
     }
 
     /// `Authorization`'s value.
     pub fn header(&self) -> HeaderValue {
-        let mut value = HeaderValue::try_from(format!("Bearer {}", self.0))
+        let mut value = HeaderValue::try_from(format!("Bearer {}", self.0.text()))
             .expect("a token has visible ASCII characters alone, which any header may have");
         value.set_sensitive(true);
         value

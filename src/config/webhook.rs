@@ -6,17 +6,28 @@ use super::alert::Format;
 use super::env::Env;
 use super::field::Wrong;
 use super::value::{TokenError, TokenSource, is_loopback};
+use crate::secrets::Secret;
 use std::fmt;
 use std::sync::Arc;
 use thiserror::Error;
 use url::Url;
 
-/// A shorter piece of an address, in bytes, may be any word that a server says.
+/// A shorter part of an address, in bytes, may be any word that a server says.
 const TELLING: usize = 6;
 
+/// Parts of addresses that tell nothing: receivers say them in their answers.
+const WORDS: [&str; 9] =
+    ["api", "hook", "hooks", "incoming", "message", "notify", "services", "webhook", "webhooks"];
+
 /// The address of a webhook.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Webhook(Arc<Url>);
+#[derive(Clone)]
+pub struct Webhook(Arc<Inner>);
+
+struct Inner {
+    url: Url,
+    /// The parts of it that are not shown, held so that nothing that others say shows them.
+    _secrets: Vec<Secret>,
+}
 
 /// Why there is no address. None of them holds any of it.
 #[derive(Debug, Error)]
@@ -50,7 +61,7 @@ impl Webhook {
         if url.fragment().is_some() {
             return Err(Wrong::new("what comes after a `#` is not sent: take it out"));
         }
-        let webhook = Self(Arc::new(url));
+        let webhook = Self(Arc::new(Inner { _secrets: secrets(&url), url }));
         if format == Format::Ntfy && webhook.topic().is_none() {
             return Err(Wrong::new("with format = \"ntfy\", the URL's path is the topic and nothing else")
                 .help("write one such as \"https://ntfy.sh/my-topic\""));
@@ -78,33 +89,45 @@ impl Webhook {
 
     /// The whole of it, for the request alone.
     pub fn url(&self) -> &Url {
-        &self.0
+        &self.0.url
     }
 
     /// What of it may be shown: `https://hooks.slack.com`.
     pub fn place(&self) -> String {
-        self.0.origin().ascii_serialization()
+        self.url().origin().ascii_serialization()
     }
 
     /// Whether others who share the network could read it when it is posted to.
     pub fn is_in_the_clear(&self) -> bool {
-        self.0.scheme() == "http" && !is_loopback(&self.0)
+        self.url().scheme() == "http" && !is_loopback(self.url())
     }
 
     /// The topic that an address of ntfy's ends in: its path's only part.
     pub fn topic(&self) -> Option<&str> {
-        let mut parts = self.0.path_segments()?;
+        let mut parts = self.url().path_segments()?;
         let topic = parts.next().filter(|topic| !topic.is_empty())?;
         parts.all(str::is_empty).then_some(topic)
     }
+}
 
-    /// Whether a text repeats a piece of the address beyond what may be shown.
-    pub fn is_in(&self, said: &str) -> bool {
-        let path = self.0.path_segments().into_iter().flatten();
-        let query = self.0.query().into_iter().flat_map(|query| query.split(['&', '=']));
-        path.chain(query).any(|piece| piece.len() >= TELLING && said.contains(piece))
+/// What of an address must not be shown: its path and query as one, whose pieces are looked for, and each part of them.
+fn secrets(url: &Url) -> Vec<Secret> {
+    let path: Vec<&str> =
+        url.path_segments().into_iter().flatten().skip_while(|part| WORDS.contains(part)).collect();
+    let query = url.query().unwrap_or_default();
+    let whole = format!("{}{}{query}", path.join("/"), if query.is_empty() { "" } else { "?" });
+    let parts = path.into_iter().chain(query.split(['&', '=']));
+    let parts = parts.filter(|part| !WORDS.contains(part)).map(|part| Secret::of_at_least(part, TELLING));
+    parts.chain([Secret::new(&whole)]).collect()
+}
+
+impl PartialEq for Webhook {
+    fn eq(&self, other: &Self) -> bool {
+        self.url() == other.url()
     }
 }
+
+impl Eq for Webhook {}
 
 impl fmt::Debug for Webhook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -115,6 +138,7 @@ impl fmt::Debug for Webhook {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quote;
 
     fn of(text: &str) -> Webhook {
         Webhook::parse(text, Format::Json).unwrap()
@@ -125,9 +149,29 @@ mod tests {
         let webhook = of("https://hooks.slack.com/services/T000/B000/hushhush?k=whisper");
         assert_eq!(webhook.place(), "https://hooks.slack.com");
         assert_eq!(format!("{webhook:?}"), "Webhook(https://hooks.slack.com)");
-        assert!(webhook.is_in("POST /services/… hushhush") && webhook.is_in("whisper"));
-        assert!(!webhook.is_in("no_service: B000"));
         assert_eq!(of("http://127.0.0.1:8080/x").place(), "http://127.0.0.1:8080");
+    }
+
+    #[test]
+    fn what_a_receiver_repeats_of_it_is_struck() {
+        let webhook =
+            of("https://hooks.slack.com/services/T0AB1CD2E/B9ZY8XW7V/tQ4rW6yU8iO0pA2s?k=flabbergast");
+        for part in [
+            "T0AB1CD2E",
+            "t0ab1cd2e/b9zy8xw7v",
+            "TQ4RW6YU8IO0PA2S",
+            "Q4rW6yU8",
+            "flabbergast",
+            "%51%34rW6yU8iO0p",
+        ] {
+            let told = quote::start(&format!("no {part} here"), 100);
+            assert_eq!(told, "no [secret] here", "{part}");
+        }
+        for word in ["no_service", "404 services", "B9ZY"] {
+            assert_eq!(quote::start(word, 100), word);
+        }
+        drop(webhook);
+        assert_eq!(quote::start("flabbergast", 100), "flabbergast");
     }
 
     #[test]

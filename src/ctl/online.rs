@@ -29,7 +29,7 @@ pub(super) struct Inspected {
 
 /// Asks about each enabled model, in the file's order.
 pub(super) async fn inspect(config: &Config, session: &Session) -> Result<Vec<Inspected>, Failure> {
-    let client = Client::new().map_err(std::io::Error::other)?;
+    let client = Client::new();
     let enabled = || config.models.iter().filter(|model| model.enabled);
     let count = Count::to(enabled().count());
     let asked = stream::iter(enabled().map(async |model| {

@@ -62,7 +62,7 @@ impl Cog {
     }
 
     async fn get(&self, path: &[&str], deadline: Instant) -> Result<http::Reply, http::HttpError> {
-        self.send(Method::GET, path, None, deadline).await
+        self.send(Method::GET, path, None, None, deadline).await
     }
 
     async fn post(
@@ -71,7 +71,7 @@ impl Cog {
         json: &serde_json::Value,
         deadline: Instant,
     ) -> Result<http::Reply, http::HttpError> {
-        self.send(Method::POST, path, Some(json), deadline).await
+        self.send(Method::POST, path, Some(json), Some(&prediction::READ), deadline).await
     }
 
     async fn send(
@@ -79,10 +79,12 @@ impl Cog {
         method: Method,
         path: &[&str],
         json: Option<&serde_json::Value>,
+        wanted: http::Wanted,
         deadline: Instant,
     ) -> Result<http::Reply, http::HttpError> {
         let url = below(&self.base, path);
-        let request = http::Request { method, url, token: self.token.as_ref(), headers: Vec::new(), json };
+        let token = self.token.as_ref();
+        let request = http::Request { method, url, token, headers: Vec::new(), json, wanted };
         self.client.send(request, deadline).await
     }
 }

@@ -23,5 +23,5 @@ pub(super) fn exchange(data: &[u8]) -> (String, Reply) {
         Some((name.parse::<HeaderName>().ok()?, value.trim().parse::<HeaderValue>().ok()?))
     });
     let headers: HeaderMap = headers.collect();
-    (asked.to_owned(), Reply::new(status.unwrap_or(StatusCode::OK), headers, body.to_vec()))
+    (asked.to_owned(), Reply::new(status.unwrap_or(StatusCode::OK), headers, body))
 }

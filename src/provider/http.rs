@@ -3,25 +3,33 @@
 mod body;
 mod names;
 mod reason;
+mod transport;
+mod trust;
 
 use crate::clock::{self, Lulls};
 use crate::config::value::{Token, is_loopback};
 use crate::quote;
+pub use body::Wanted;
+use body::{Body, Reader, TooLarge};
+use http_body_util::{BodyExt, Full};
+use hyper::Uri;
+use hyper::body::{Bytes, Incoming};
+use hyper_util::client::legacy::connect::HttpInfo;
+use hyper_util::client::proxy::matcher::Matcher;
 use names::Names;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use reqwest::{Method, StatusCode, Url};
 use std::panic::resume_unwind;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinError;
+use transport::{Transport, TransportError};
+use trust::Trust;
 
-/// The largest body that is read; outputs of heartbeats are small, data URLs of images are not.
-pub const BODY_LIMIT: usize = 16 * 1024 * 1024;
-
-/// An answer beyond this is large, in bytes: usual ones have some thousand.
+/// An answer of which more is kept than this is large, in bytes: usual ones have some thousand.
 const LARGE: usize = 1024 * 1024;
 
 /// Large answers that are read at a time; the others wait, within their own time. All of them together
@@ -38,29 +46,13 @@ const LOOK_PATIENCE_PART: u32 = 2;
 /// How long a connection may take to come up, TLS included.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long an unused connection is kept: for as long as a heartbeat's own requests follow one another.
-/// Servers close idle ones too (uvicorn, under Cog, after 5 s, some proxies after 2); a request that
-/// meets the close on its way is lost, and a prediction is not sent twice.
-const IDLE_CONNECTION: Duration = Duration::from_secs(1);
-
-/// Unused connections that are kept to one host at the most: as many as a thousand heartbeats a second to one
-/// API pass on to each other.
-const IDLE_A_HOST: usize = 32;
-
-/// How long a peer may leave data, or a sign of life, unacknowledged. A heartbeat may wait minutes
-/// for a model that boots; it must not wait for a host that is gone.
-const DEAD_PEER: Duration = Duration::from_secs(30);
-
 /// How much of where a redirect leads is told, in characters.
 const LOCATION_LIMIT: usize = 200;
 
 /// A shared client: connections are pooled per host.
 #[derive(Debug, Clone)]
 pub struct Client {
-    /// For servers elsewhere, by the environment's proxies.
-    afar: reqwest::Client,
-    /// For servers on this machine. A token may go there in the clear, so that no proxy is shown it.
-    here: reqwest::Client,
+    routes: Arc<RwLock<Routes>>,
     names: Names,
     large: Arc<Semaphore>,
     looks: Arc<Semaphore>,
@@ -70,6 +62,16 @@ pub struct Client {
     pub(crate) lulls: Lulls,
 }
 
+/// The ways to servers, with the certificates that are trusted now.
+#[derive(Debug, Clone)]
+struct Routes {
+    /// For servers elsewhere, by the environment's proxies.
+    afar: Transport,
+    /// For servers on this machine. A token may go there in the clear, so that no proxy is shown it.
+    here: Transport,
+    trust: Trust,
+}
+
 /// A whole answer, whatever its status.
 #[derive(Debug, Clone)]
 pub struct Reply {
@@ -77,10 +79,9 @@ pub struct Reply {
     pub status: StatusCode,
     /// Its headers.
     pub headers: HeaderMap,
-    /// Its body, at most [`BODY_LIMIT`] bytes; empty where it is large, and was read already.
-    pub body: Vec<u8>,
-    /// The JSON of a large one.
-    read: Option<serde_json::Value>,
+    /// The proxy that it came through, and may have come from.
+    proxy: Option<String>,
+    body: Body,
 }
 
 /// Why there is no whole answer.
@@ -122,12 +123,14 @@ pub enum HttpError {
         reason: String,
     },
     /// What came is larger than what is read.
-    #[error("{method} {url}: the answer is larger than {} MiB", BODY_LIMIT / 1024 / 1024)]
+    #[error("{method} {url}: {what}")]
     TooLarge {
         /// The request's method.
         method: Method,
         /// Its URL, without query or credentials.
         url: String,
+        /// What of it, and the limit.
+        what: String,
     },
 }
 
@@ -144,27 +147,32 @@ pub struct Request<'a> {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Sent as JSON.
     pub json: Option<&'a serde_json::Value>,
+    /// Which members of a successful answer are kept; the others leave an empty value of their type.
+    pub wanted: Wanted,
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Client {
     /// A new one. A system without CA certificates gets one that trusts nobody over https: a host
     /// with Cog servers alone needs none.
-    pub fn new() -> Result<Self, reqwest::Error> {
-        // A second call finds the first one's provider in place, which is the same.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+    pub fn new() -> Self {
         let names = Names::new();
-        let afar = Self::builder(&names).build().or_else(|error| {
-            tracing::warn!(
-                "no https:// server can be trusted, for want of CA certificates (Debian: ca-certificates): {}",
-                reason::of(&error)
-            );
-            Self::builder(&names).tls_certs_only([]).build()
-        })?;
-        let here = || Self::builder(&names).no_proxy();
-        let here = here().build().or_else(|_| here().tls_certs_only([]).build())?;
+        let routes = Routes::new(&names);
+        routes.report();
         let places = |count| Arc::new(Semaphore::new(count));
-        let (large, looks) = (places(LARGE_AT_ONCE), places(LOOKS_AT_ONCE));
-        Ok(Self { afar, here, names, large, looks, looked: Arc::default(), lulls: Lulls::default() })
+        Self {
+            routes: Arc::new(RwLock::new(routes)),
+            names,
+            large: places(LARGE_AT_ONCE),
+            looks: places(LOOKS_AT_ONCE),
+            looked: Arc::default(),
+            lulls: Lulls::default(),
+        }
     }
 
     /// The same for what is less urgent than heartbeats, and has no large answers: one of them is read at a
@@ -172,6 +180,21 @@ impl Client {
     #[must_use]
     pub fn apart(&self) -> Self {
         Self { large: Arc::new(Semaphore::new(1)), ..self.clone() }
+    }
+
+    /// Trusts other certificates where the files they are read from have changed. Looks at files, so it may block.
+    pub fn look_at_trust(&self) {
+        if !self.routes().trust.has_changed() {
+            return;
+        }
+        let routes = Routes::new(&self.names);
+        tracing::info!("the CA certificates have changed, and were read again");
+        routes.report();
+        *self.routes.write().unwrap_or_else(PoisonError::into_inner) = routes;
+    }
+
+    fn routes(&self) -> Routes {
+        self.routes.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A place among the models that are looked up, for one that has until `deadline`; none where it was waited
@@ -194,22 +217,6 @@ impl Client {
         };
         self.looked.fetch_add(1, Ordering::Relaxed);
         Some(place)
-    }
-
-    fn builder(names: &Names) -> reqwest::ClientBuilder {
-        let builder = reqwest::Client::builder()
-            .user_agent(concat!("warmd/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .dns_resolver(names.clone())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .pool_idle_timeout(IDLE_CONNECTION)
-            .pool_max_idle_per_host(IDLE_A_HOST)
-            .tcp_keepalive(DEAD_PEER / 3)
-            .tcp_keepalive_interval(DEAD_PEER / 3)
-            .tcp_keepalive_retries(2);
-        #[cfg(target_os = "linux")]
-        let builder = builder.tcp_user_timeout(DEAD_PEER);
-        builder
     }
 
     /// Sends a request and reads the whole answer, until `deadline` on the monotonic clock. A GET is sent
@@ -239,110 +246,172 @@ impl Client {
     }
 
     async fn exchange(&self, request: &Request<'_>, begun: &AtomicBool) -> Result<Reply, HttpError> {
-        let told = || (request.method.clone(), bare(&request.url));
-        let client = if is_loopback(&request.url) { &self.here } else { &self.afar };
-        let mut builder = client.request(request.method.clone(), request.url.clone());
-        if let Some(token) = request.token {
-            builder = builder.header(reqwest::header::AUTHORIZATION, token.header());
-        }
-        for (name, value) in &request.headers {
-            builder = builder.header(name, value);
-        }
-        if let Some(json) = request.json {
-            builder = builder.json(json);
-        }
-        let failed = |error: reqwest::Error| {
-            let ((method, url), reason) = (told(), reason::of(&error));
-            if error.is_connect() {
-                HttpError::Connect { method, url, reason }
-            } else {
-                HttpError::Broken { method, url, reason }
-            }
-        };
-        let mut response = builder.send().await.map_err(failed)?;
+        let routes = self.routes();
+        let transport = if is_loopback(&request.url) { &routes.here } else { &routes.afar };
+        let uri = request.uri()?;
+        let proxy = transport.proxy_for(&uri);
+        let answer = transport.send(request.to_hyper(uri)).await;
+        let answer = answer.map_err(|error| request.failed(error, &routes.trust))?;
         begun.store(true, Ordering::Relaxed);
-        if let (Some(name), Some(address)) = (request.url.domain(), response.remote_addr()) {
-            self.names.worked(name, address.ip());
+        if let (Some(name), Some(info)) = (request.url.domain(), answer.extensions().get::<HttpInfo>())
+            && proxy.is_none()
+        {
+            self.names.worked(name, info.remote_addr().ip());
         }
-        let (mut body, mut place) = (Vec::new(), None);
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if body.len() + chunk.len() > BODY_LIMIT {
-                let (method, url) = told();
-                return Err(HttpError::TooLarge { method, url });
-            }
-            if body.len() + chunk.len() > LARGE && place.is_none() {
+        let (head, incoming) = answer.into_parts();
+        let wanted = request.wanted.filter(|_| head.status.is_success());
+        let body = self.read(incoming, wanted).await.map_err(|error| request.cut_off(error))?;
+        Ok(Reply { status: head.status, headers: head.headers, proxy, body })
+    }
+
+    /// Reads a body to its end.
+    async fn read(&self, mut incoming: Incoming, wanted: Wanted) -> Result<Body, Cut> {
+        let (mut reader, mut place) = (Reader::new(wanted), None);
+        while let Some(frame) = incoming.frame().await {
+            let Ok(bytes) = frame?.into_data() else { continue };
+            reader.feed(&bytes)?;
+            if reader.kept() > LARGE && place.is_none() {
                 // Never closed, so that there is always a place some time.
                 place = self.large.acquire().await.ok();
             }
-            body.extend_from_slice(&chunk);
         }
-        let mut reply = Reply::new(response.status(), std::mem::take(response.headers_mut()), body);
-        if reply.body.len() > LARGE {
-            return Ok(reply.read_elsewhere(request.token.cloned()).await);
+        if reader.kept() <= LARGE {
+            return Ok(reader.end());
         }
-        if let Some(token) = request.token {
-            reply.hide(token);
-        }
-        Ok(reply)
-    }
-}
-
-impl Reply {
-    /// One that has come.
-    pub const fn new(status: StatusCode, headers: HeaderMap, body: Vec<u8>) -> Self {
-        Self { status, headers, body, read: None }
-    }
-
-    /// Has another thread read a large body: it takes milliseconds, in which no heartbeat could be sent.
-    async fn read_elsewhere(mut self, token: Option<Token>) -> Self {
-        let read = move || {
-            if let Some(token) = &token {
-                self.hide(token);
-            }
-            self.read = self.json();
-            if self.read.is_some() {
-                self.body = Vec::new();
-            }
-            self
-        };
-        match tokio::task::spawn_blocking(read).await.map_err(JoinError::try_into_panic) {
-            Ok(reply) => reply,
+        // Parsing it takes milliseconds, in which no heartbeat could be sent.
+        match tokio::task::spawn_blocking(|| reader.end()).await.map_err(JoinError::try_into_panic) {
+            Ok(body) => Ok(body),
             Err(Ok(panic)) => resume_unwind(panic),
             // The runtime ends, and this heartbeat with it.
             Err(Err(_)) => std::future::pending().await,
         }
     }
+}
 
-    /// What a server says is quoted in messages: the token is taken out of it, should it be repeated
-    /// there, behind JSON's escapes too.
-    fn hide(&mut self, token: &Token) {
-        let escapes = self.body.contains(&b'\\');
-        if (escapes || token.is_in(&self.body))
-            && let Some(mut said) = self.json()
-            && strike(&mut said, token)
-        {
-            self.body = said.to_string().into_bytes();
-        }
-        for value in self.headers.values_mut().filter(|value| token.is_in(value.as_bytes())) {
-            *value = HeaderValue::from_static("[token]");
-        }
+/// Why a body was not read to its end.
+enum Cut {
+    Broken(hyper::Error),
+    TooLarge(TooLarge),
+}
+
+impl From<hyper::Error> for Cut {
+    fn from(error: hyper::Error) -> Self {
+        Self::Broken(error)
+    }
+}
+
+impl From<TooLarge> for Cut {
+    fn from(error: TooLarge) -> Self {
+        Self::TooLarge(error)
+    }
+}
+
+impl Routes {
+    fn new(names: &Names) -> Self {
+        let trust = Trust::read();
+        let afar = Transport::new(names, &trust.tls, Some(Arc::new(Matcher::from_env())));
+        Self { afar, here: Transport::new(names, &trust.tls, None), trust }
     }
 
-    /// The body as JSON; none where it isn't. `body` says what is left out of a large one.
-    pub fn json(&self) -> Option<serde_json::Value> {
-        self.read.clone().or_else(|| body::read(&self.body))
+    fn report(&self) {
+        if let Some(trouble) = &self.trust.trouble {
+            tracing::warn!("{trouble}");
+        }
+    }
+}
+
+impl Request<'_> {
+    fn uri(&self) -> Result<Uri, HttpError> {
+        // Fails for nothing that a URL can hold but what is longer than 64 KiB.
+        self.url.as_str().split('#').next().unwrap_or_default().parse().map_err(|error| HttpError::Connect {
+            method: self.method.clone(),
+            url: bare(&self.url),
+            reason: format!("not sent: {error}"),
+        })
     }
 
-    /// The body as JSON, of an object the members of these names alone; none where it isn't.
-    pub fn json_of(&self, wanted: &[&str]) -> Option<serde_json::Value> {
-        match &self.read {
-            Some(serde_json::Value::Object(all)) => {
-                let members = all.iter().filter(|(name, _)| wanted.contains(&name.as_str()));
-                Some(members.map(|(name, value)| (name.clone(), value.clone())).collect())
+    fn to_hyper(&self, uri: Uri) -> hyper::Request<Full<Bytes>> {
+        let body = self.json.map(ToString::to_string);
+        let mut request = hyper::Request::new(Full::new(Bytes::from(body.unwrap_or_default())));
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = uri;
+        let headers = request.headers_mut();
+        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("warmd/", env!("CARGO_PKG_VERSION"))));
+        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        if self.json.is_some() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        if let Some(token) = self.token {
+            headers.insert(AUTHORIZATION, token.header());
+        }
+        headers.extend(self.headers.iter().cloned());
+        request
+    }
+
+    /// Why no answer began.
+    fn failed(&self, error: TransportError, trust: &Trust) -> HttpError {
+        let (method, url) = (self.method.clone(), bare(&self.url));
+        match error {
+            TransportError::Client(error) => {
+                let reason = reason::of(&error, error.is_connect(), trust.trouble.as_deref());
+                if error.is_connect() {
+                    HttpError::Connect { method, url, reason }
+                } else {
+                    HttpError::Broken { method, url, reason }
+                }
             }
-            Some(value) => Some(value.clone()),
-            None => body::read_some(&self.body, wanted),
+            TransportError::Interim => HttpError::TooLarge { method, url, what: error.to_string() },
         }
+    }
+
+    /// Why an answer did not come to its end.
+    fn cut_off(&self, error: Cut) -> HttpError {
+        let (method, url) = (self.method.clone(), bare(&self.url));
+        match error {
+            Cut::Broken(error) => HttpError::Broken { method, url, reason: reason::of(&error, false, None) },
+            Cut::TooLarge(TooLarge(limit)) => HttpError::TooLarge {
+                method,
+                url,
+                what: format!("the answer is larger than {} MiB", limit >> 20),
+            },
+        }
+    }
+}
+
+impl Reply {
+    /// One that has come.
+    #[cfg(any(test, fuzzing))]
+    pub fn new(status: StatusCode, headers: HeaderMap, body: &[u8]) -> Self {
+        let mut reader = Reader::new(None);
+        let body = reader.feed(body).map(|()| reader.end()).unwrap_or_default();
+        Self { status, headers, proxy: None, body }
+    }
+
+    /// The body as JSON; none where it isn't. A member that was not wanted, is very large, or is no JSON reads as an
+    /// empty value of its type.
+    pub fn json(&self) -> Option<serde_json::Value> {
+        self.body.json.clone()
+    }
+
+    /// The first bytes of the body, as text.
+    pub fn start(&self) -> &str {
+        &self.body.start
+    }
+
+    /// Whether it is a page for people.
+    pub fn is_html(&self) -> bool {
+        let named =
+            self.header("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("html"));
+        let looks =
+            self.start().trim_start().get(..5).is_some_and(|start| {
+                start.eq_ignore_ascii_case("<html") || start.eq_ignore_ascii_case("<!doc")
+            });
+        named || looks
+    }
+
+    /// The proxy that it came through, and may have come from: it is asked for plain `http://`.
+    pub fn proxy(&self) -> Option<&str> {
+        self.proxy.as_deref()
     }
 
     /// Where a redirect leads, fit for a message.
@@ -358,19 +427,6 @@ impl Reply {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
-}
-
-/// Takes the token out of every text of a JSON value; whether it was there.
-fn strike(said: &mut serde_json::Value, token: &Token) -> bool {
-    use serde_json::Value;
-    let mut struck = false;
-    match said {
-        Value::String(text) => struck = token.strike(text),
-        Value::Array(items) => items.iter_mut().for_each(|item| struck |= strike(item, token)),
-        Value::Object(items) => items.values_mut().for_each(|item| struck |= strike(item, token)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-    struck
 }
 
 /// The URL without credentials, query and fragment, which are nobody's business in a message.

@@ -49,7 +49,7 @@ impl Warmer {
 
     pub fn with_token(model: Model, token: Option<Token>) -> Self {
         let model = Arc::new(model);
-        let cog = Cog::new(&model, token, Client::new().unwrap());
+        let cog = Cog::new(&model, token, Client::new());
         Self { cog, model, known: Vec::new(), is_first: true }
     }
 

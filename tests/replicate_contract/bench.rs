@@ -34,7 +34,7 @@ impl Bench {
     ) -> Self {
         let fake = Fake::start(script).await;
         let order = order(target, timeout);
-        let client = Client::new().unwrap();
+        let client = Client::new();
         let replicate = Replicate::new(&order.model, fake.base.clone(), Some(token()), client);
         Self { fake, replicate, order }
     }

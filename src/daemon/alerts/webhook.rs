@@ -36,17 +36,18 @@ pub(super) async fn post(
         token: aim.token.as_ref(),
         headers: Vec::new(),
         json: Some(&body),
+        wanted: None,
     };
     match client.send(request, clock::instant() + timeout).await {
         Ok(reply) if reply.status.is_success() => Ok(()),
-        Ok(reply) => Err(refused(aim, &reply)),
+        Ok(reply) => Err(refused(&reply)),
         Err(error) => Err(Failure::of(lost(&error))),
     }
 }
 
 /// What is wrong with the event itself is not cured by time. What is wrong with the address, the token or the
 /// channel may be mended within a day, and what waits would be told then.
-fn refused(aim: &Aim, reply: &Reply) -> Failure {
+fn refused(reply: &Reply) -> Failure {
     let status = reply.status;
     let hopeless = [
         StatusCode::BAD_REQUEST,
@@ -57,7 +58,7 @@ fn refused(aim: &Aim, reply: &Reply) -> Failure {
     let more = if status.is_redirection() {
         ", which is not followed".to_owned()
     } else {
-        said(aim, reply).map(|said| format!(": \"{said}\"")).unwrap_or_default()
+        said(reply).map(|said| format!(": \"{said}\"")).unwrap_or_default()
     };
     Failure {
         why: format!("{status}{more}"),
@@ -66,13 +67,11 @@ fn refused(aim: &Aim, reply: &Reply) -> Failure {
     }
 }
 
-/// What the receiver says besides; none where that tells nothing, or would tell the address: a server may
-/// repeat the path in its words.
-fn said(aim: &Aim, reply: &Reply) -> Option<String> {
-    let body = String::from_utf8_lossy(&reply.body);
-    let said = quote::start(&body, SAID_LIMIT);
+/// What the receiver says besides; none where that tells nothing.
+fn said(reply: &Reply) -> Option<String> {
+    let said = quote::start(reply.start(), SAID_LIMIT);
     let is_status = reply.status.canonical_reason().is_some_and(|reason| reason.eq_ignore_ascii_case(&said));
-    (!said.is_empty() && !is_status && !aim.address.is_in(&body)).then_some(said)
+    (!said.is_empty() && !is_status).then_some(said)
 }
 
 /// `Retry-After` in seconds, or until a date.
@@ -94,6 +93,6 @@ fn lost(error: &HttpError) -> String {
             format!("the answer was not whole within {} s", waited.as_secs_f64().ceil())
         }
         HttpError::Connect { reason, .. } | HttpError::Broken { reason, .. } => reason.clone(),
-        HttpError::TooLarge { .. } => "the answer is too large".to_owned(),
+        HttpError::TooLarge { what, .. } => what.clone(),
     }
 }

@@ -127,7 +127,7 @@ mod tests {
 
     fn said(status: u16, body: &str) -> Said {
         let status = StatusCode::from_u16(status).unwrap();
-        Said::of(&Reply::new(status, HeaderMap::new(), body.as_bytes().to_vec()))
+        Said::of(&Reply::new(status, HeaderMap::new(), body.as_bytes()))
     }
 
     fn health(body: &str) -> Health {

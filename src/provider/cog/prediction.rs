@@ -14,6 +14,9 @@ use std::time::Duration;
 /// The path of predictions, as messages name it.
 pub(super) const PATH: &str = "/predictions";
 
+/// The members of a successful answer whose values are read; its output may be of any size.
+pub(super) const READ: [&str; 5] = ["status", "error", "metrics", "started_at", "completed_at"];
+
 /// What the answer to a prediction means.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Verdict {
@@ -136,7 +139,7 @@ mod tests {
 
     fn of(status: u16, body: &str) -> Verdict {
         let status = StatusCode::from_u16(status).unwrap();
-        Verdict::of(&Reply::new(status, HeaderMap::new(), body.as_bytes().to_vec()))
+        Verdict::of(&Reply::new(status, HeaderMap::new(), body.as_bytes()))
     }
 
     #[test]

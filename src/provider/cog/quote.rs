@@ -2,6 +2,7 @@
 //! a stranger chooses.
 
 use crate::quote;
+use crate::secrets;
 
 /// How many characters of a server's words are kept.
 const LIMIT: usize = 300;
@@ -16,6 +17,7 @@ pub(super) fn message(text: &str) -> String {
 
 /// The last lines of a log.
 pub(super) fn log_tail(log: &str) -> String {
+    let log = secrets::strike(end(log));
     let mut lines: Vec<String> =
         log.lines().rev().map(plain).filter(|line| !line.is_empty()).take(LINES).collect();
     lines.reverse();
@@ -25,6 +27,12 @@ pub(super) fn log_tail(log: &str) -> String {
         None | Some(0) => joined,
         Some(over) => format!("…{}", joined.chars().skip(over).collect::<String>()),
     }
+}
+
+/// As much of a log as its last lines are looked for in.
+fn end(log: &str) -> &str {
+    const BYTES: usize = 16 * 1024;
+    &log[log.ceil_char_boundary(log.len().saturating_sub(BYTES))..]
 }
 
 /// One line: terminal colours dropped, whitespace and control characters as single spaces, what else

@@ -159,7 +159,7 @@ mod tests {
 
     fn of(status: u16, body: &str) -> Schema {
         let status = StatusCode::from_u16(status).unwrap();
-        Schema::of(&Reply::new(status, HeaderMap::new(), body.as_bytes().to_vec()))
+        Schema::of(&Reply::new(status, HeaderMap::new(), body.as_bytes()))
     }
 
     fn at(second: i64) -> Option<DateTime<Utc>> {

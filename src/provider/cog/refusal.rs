@@ -66,7 +66,7 @@ mod tests {
 
     fn reply(status: u16, body: &str) -> Reply {
         let status = StatusCode::from_u16(status).unwrap();
-        Reply::new(status, HeaderMap::new(), body.as_bytes().to_vec())
+        Reply::new(status, HeaderMap::new(), body.as_bytes())
     }
 
     #[test]

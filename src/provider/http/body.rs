@@ -1,93 +1,134 @@
-//! A body's JSON, bounded in what it takes in memory: a body of `[0,0,0,…]` at the limit of its
-//! length would take forty times that as values.
+//! A body, read as it comes, in bounded memory.
+//!
+//! Of a JSON object the top-level members are kept one by one; a member that nobody asked for, or that is
+//! too large, is read past and leaves an empty value of its type. So an output of any size hides neither the
+//! status nor the times beside it. A member that is no JSON (a NaN, a byte that is no UTF-8) reads as empty too, and
+//! spoils no other. Anything but an object is kept as its bytes.
 
-use serde::Deserializer;
-use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
-use serde_json::{Map, Value};
-use std::fmt;
+mod members;
 
-/// How many values of a body are kept: schemas have some thousands.
+use members::Members;
+use serde_json::Value;
+
+/// How much of a body is kept, in bytes.
+pub(super) const KEPT: usize = 16 * 1024 * 1024;
+
+/// How much of a body is read, in bytes. A heartbeat's time-out ends a slow one earlier.
+pub(super) const READ: usize = 1024 * 1024 * 1024;
+
+/// How many of a body's first bytes are kept as they came, for a message.
+const START: usize = 4 * 1024;
+
+/// How many values of a body are kept; schemas have some thousands. A value takes forty times its two bytes in
+/// memory.
 const VALUES: usize = 100_000;
 
-/// How many members a large answer may have at its top.
-const MEMBERS: usize = 1_000;
+/// The byte order mark that some servers put before JSON.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The body as JSON; none where it isn't. A member of the top that is larger than what may be kept, or
-/// nested too deep, reads as empty: what a model puts out must not hide that it did.
-pub(super) fn read(body: &[u8]) -> Option<Value> {
-    // One this small can't hold too many, and is as a rule what it should be: it is read once.
-    if body.len() <= VALUES
-        && let Ok(value) = serde_json::from_slice(body)
-    {
-        return Some(value);
-    }
-    if !is_object(body) {
-        return (values(body) <= VALUES).then(|| serde_json::from_slice(body).ok()).flatten();
-    }
-    members(body, Members { wanted: None })
+/// Which members of an object are kept; the others leave an empty value of their type.
+pub type Wanted = Option<&'static [&'static str]>;
+
+/// A body that is being read.
+#[derive(Debug)]
+pub(super) struct Reader {
+    form: Form,
+    start: Vec<u8>,
+    /// How many bytes have come.
+    read: usize,
+    wanted: Wanted,
 }
 
-/// As [`read`], of an object's top only the members that are `wanted`: the others are passed over, and take no
-/// memory.
-pub(super) fn read_some(body: &[u8], wanted: &[&str]) -> Option<Value> {
-    if is_object(body) { members(body, Members { wanted: Some(wanted) }) } else { read(body) }
+#[derive(Debug)]
+enum Form {
+    /// Not known yet: only blanks have come, or a part of the mark.
+    Unknown(Vec<u8>),
+    Object(Members),
+    Other(Vec<u8>),
 }
 
-fn is_object(body: &[u8]) -> bool {
-    body.trim_ascii_start().starts_with(b"{")
+/// A body that was read to its end.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Body {
+    /// Its JSON; none where it isn't JSON.
+    pub(super) json: Option<Value>,
+    /// Its first bytes as text.
+    pub(super) start: String,
 }
 
-fn members(body: &[u8], members: Members<'_>) -> Option<Value> {
-    let mut reader = serde_json::Deserializer::from_slice(body);
-    let members = reader.deserialize_map(members).ok()?;
-    reader.end().ok()?;
-    Some(Value::Object(members))
-}
+/// A body is larger than what is kept, or read, of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TooLarge(pub(super) usize);
 
-/// Reads the top of a body.
-#[derive(Clone, Copy)]
-struct Members<'a> {
-    /// All, where it isn't said which.
-    wanted: Option<&'a [&'a str]>,
-}
-
-impl<'de> Visitor<'de> for Members<'_> {
-    type Value = Map<String, Value>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
+impl Reader {
+    pub(super) const fn new(wanted: Wanted) -> Self {
+        Self { form: Form::Unknown(Vec::new()), start: Vec::new(), read: 0, wanted }
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut body: A) -> Result<Self::Value, A::Error> {
-        let (mut members, mut left) = (Map::new(), VALUES);
-        while let Some(key) = body.next_key::<String>()? {
-            if members.len() == MEMBERS {
-                return Err(A::Error::custom("too many members"));
-            }
-            if self.wanted.is_some_and(|wanted| !wanted.contains(&key.as_str())) {
-                body.next_value::<IgnoredAny>()?;
-                continue;
-            }
-            let member = body.next_value::<&RawValue>()?;
-            members.insert(key, keep(member.get(), &mut left));
+    /// Takes the next bytes.
+    pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<(), TooLarge> {
+        self.read += bytes.len();
+        if self.read > READ {
+            return Err(TooLarge(READ));
         }
-        Ok(members)
+        self.start.extend_from_slice(&bytes[..bytes.len().min(START - self.start.len())]);
+        match &mut self.form {
+            Form::Object(members) => members.feed(bytes),
+            Form::Other(kept) => keep(kept, bytes)?,
+            Form::Unknown(blank) => {
+                let mut all = std::mem::take(blank);
+                all.extend_from_slice(bytes);
+                let text = all.strip_prefix(MARK).unwrap_or(&all).trim_ascii_start();
+                if text.starts_with(b"{") {
+                    let mut members = Members::new(self.wanted);
+                    members.feed(text);
+                    self.form = Form::Object(members);
+                } else if text.is_empty() || MARK.starts_with(text) {
+                    keep(blank, &all)?;
+                } else {
+                    let mut kept = Vec::new();
+                    keep(&mut kept, &all)?;
+                    self.form = Form::Other(kept);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How many bytes are kept of what has come.
+    pub(super) fn kept(&self) -> usize {
+        match &self.form {
+            Form::Object(members) => members.kept(),
+            Form::Unknown(kept) | Form::Other(kept) => kept.len(),
+        }
+    }
+
+    /// The whole, once all has come.
+    pub(super) fn end(self) -> Body {
+        let json = match self.form {
+            Form::Object(members) => members.end(),
+            Form::Unknown(kept) | Form::Other(kept) if values(&kept) <= VALUES => {
+                parse(kept.strip_prefix(MARK).unwrap_or(&kept))
+            }
+            Form::Unknown(_) | Form::Other(_) => None,
+        };
+        Body { json, start: String::from_utf8_lossy(&self.start).into_owned() }
     }
 }
 
-/// A member as it is kept, of which `left` values may be.
-fn keep(member: &str, left: &mut usize) -> Value {
-    let values = values(member.as_bytes());
-    let read = (values <= *left).then(|| serde_json::from_str(member).ok()).flatten();
-    match (read, member.as_bytes().first()) {
-        (Some(value), _) => {
-            *left -= values;
-            value
-        }
-        (None, Some(b'[')) => Value::Array(Vec::new()),
-        (None, Some(b'{')) => Value::Object(Map::new()),
-        (None, _) => Value::Null,
+fn keep(kept: &mut Vec<u8>, bytes: &[u8]) -> Result<(), TooLarge> {
+    if kept.len() + bytes.len() > KEPT {
+        return Err(TooLarge(KEPT));
+    }
+    kept.extend_from_slice(bytes);
+    Ok(())
+}
+
+/// A value; bytes that are no UTF-8 are replaced.
+fn parse(text: &[u8]) -> Option<Value> {
+    match str::from_utf8(text) {
+        Ok(text) => serde_json::from_str(text).ok(),
+        Err(_) => serde_json::from_str(&String::from_utf8_lossy(text)).ok(),
     }
 }
 
@@ -107,72 +148,4 @@ fn values(text: &[u8]) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn text(text: &str) -> Option<Value> {
-        read(text.as_bytes())
-    }
-
-    #[test]
-    fn a_usual_body_is_read_whole() {
-        let body = json!({
-            "id": "p", "status": "succeeded", "error": null, "metrics": {"predict_time": 0.5},
-            "output": ["a, [b] {c}", "\"quoted\", \\"], "nested": [[{"a": [1, 2]}]],
-        });
-        assert_eq!(text(&format!(" \n{body} ")), Some(body));
-        assert_eq!(text("[1, 2]"), Some(json!([1, 2])));
-        assert_eq!(text("\"a\""), Some(json!("a")));
-        for none in ["", " ", "<html>", "{", "{\"a\":1", "{\"a\":1} x", "{\"a\":}", "{a:1}", "[1", "nul"] {
-            assert_eq!(text(none), None, "{none}");
-        }
-    }
-
-    #[test]
-    fn what_is_too_large_or_too_deep_hides_nothing_else() {
-        let many = format!("[{}0]", "0,".repeat(VALUES));
-        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-        for output in [&many, &deep] {
-            let read = text(&format!(r#"{{"output":{output},"status":"succeeded"}}"#)).unwrap();
-            assert_eq!(read, json!({"output": [], "status": "succeeded"}));
-            assert_eq!(text(output), None);
-        }
-        let object = format!(r#"{{"a":{}1{},"b":2}}"#, r#"{"a":"#.repeat(200), "}".repeat(200));
-        assert_eq!(text(&object), Some(json!({"a": {}, "b": 2})));
-        let surrogate = r#"{"a":"\ud800","b":2}"#;
-        assert_eq!(text(surrogate), Some(json!({"a": null, "b": 2})));
-    }
-
-    #[test]
-    fn what_is_kept_is_bounded_in_all() {
-        let half = format!("[{}0]", "0,".repeat(VALUES / 2));
-        let read = text(&format!(r#"{{"a":{half},"b":{half},"c":3}}"#)).unwrap();
-        assert_eq!(read["a"].as_array().unwrap().len(), VALUES / 2 + 1);
-        assert_eq!((&read["b"], &read["c"]), (&json!([]), &json!(3)));
-        let members: Vec<String> = (0..=MEMBERS).map(|n| format!("\"k{n}\":{n}")).collect();
-        let large =
-            |members: &[String]| text(&format!("{{\"a\":\"{}\",{}}}", "x".repeat(VALUES), members.join(",")));
-        assert_eq!(large(&members[1..]), None);
-        assert!(large(&members[2..]).is_some());
-    }
-
-    #[test]
-    fn what_is_not_wanted_is_passed_over() {
-        let some = |text: &str| read_some(text.as_bytes(), &["id", "output"]);
-        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-        let body = format!(r#" {{"logs":{deep},"id":"p","input":{{"id":1}},"output":[1]}} "#);
-        assert_eq!(some(&body), Some(json!({"id": "p", "output": [1]})));
-        assert_eq!(some("{}"), Some(json!({})));
-        assert_eq!(some("[{\"id\":1}]"), Some(json!([{"id": 1}])));
-        for none in ["", "{", r#"{"logs":}"#, r#"{"id":1}x"#, r#"{"logs":[}"#] {
-            assert_eq!(some(none), None, "{none}");
-        }
-    }
-
-    #[test]
-    fn a_comma_in_a_string_is_no_value() {
-        assert_eq!(values(br#"{"a":",,,[[[","b\"":[1,2]}"#), 5);
-        assert_eq!(values(br#""\\","#), 2);
-    }
-}
+mod tests;

@@ -6,13 +6,16 @@
 //! addresses the one that last worked goes first: each that is dead costs seconds.
 
 use crate::clock;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use hyper_util::client::legacy::connect::dns::Name;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio::sync::{Semaphore, watch};
+use tower_service::Service;
 
 /// How long an answer is waited for where there are addresses of before: RFC 8767 has 1.8 s.
 const PATIENCE: Duration = Duration::from_millis(1_800);
@@ -208,13 +211,18 @@ impl Names {
     }
 }
 
-impl Resolve for Names {
-    fn resolve(&self, name: Name) -> Resolving {
+impl Service<Name> for Names {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = Unresolved;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Unresolved>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Unresolved>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
         let names = self.clone();
-        Box::pin(async move {
-            let addresses = names.addresses(name.as_str()).await?;
-            Ok(Box::new(addresses.into_iter()) as Addrs)
-        })
+        Box::pin(async move { Ok(names.addresses(name.as_str()).await?.into_iter()) })
     }
 }
 

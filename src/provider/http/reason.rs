@@ -1,8 +1,8 @@
 //! Why there is no answer, in words for whoever runs the machine: what the libraries say of it names
 //! neither the place nor the cure.
 
-use super::CONNECT_TIMEOUT;
 use super::names::Unresolved;
+use super::transport::ConnectError;
 use crate::quote;
 use chrono::DateTime;
 use rustls::pki_types::UnixTime;
@@ -14,27 +14,86 @@ use std::io;
 /// How much of what a library says is told, in characters.
 const LIMIT: usize = 300;
 
-/// What failed.
-pub(super) fn of(error: &reqwest::Error) -> String {
+/// An error of the libraries, with what is known of the moment at which it came.
+#[derive(Clone, Copy)]
+struct Cause<'a> {
+    error: &'a (dyn Error + 'static),
+    /// There was no connection yet.
+    connecting: bool,
+    /// Why the trusted certificates, or some of them, could not be read.
+    untrusting: Option<&'a str>,
+}
+
+/// What failed. `connecting` tells whether there was no connection yet; `untrusting` why trusted certificates could
+/// not be read.
+pub(super) fn of(error: &(dyn Error + 'static), connecting: bool, untrusting: Option<&str>) -> String {
     // Where a name was to be looked up, the system blames that on the name.
-    if error.is_connect()
+    if connecting
         && (is_file_limit(error) || File::open("/dev/null").is_err_and(|error| is_file_limit(&error)))
     {
         return "not sent: warmd may open no more files; raise its limit (LimitNOFILE= in its unit, `ulimit -n`)"
             .to_owned();
     }
-    let mut cause: &(dyn Error + 'static) = error;
-    loop {
-        if let Some(reason) = known(cause, error.is_connect()) {
-            return reason;
-        }
-        match cause.source() {
-            Some(inner) => cause = inner,
-            None if error.is_connect() && error.is_timeout() => {
-                return format!("no connection within {} s", CONNECT_TIMEOUT.as_secs());
-            }
+    Cause { error, connecting, untrusting }.reason()
+}
+
+impl<'a> Cause<'a> {
+    fn reason(self) -> String {
+        match (self.known(), self.error.source()) {
+            (Some(reason), _) => reason,
+            (None, Some(inner)) => self.of(inner).reason(),
             // The innermost says what failed, unlike the outermost.
-            None => return quote::start(&cause.to_string(), LIMIT),
+            (None, None) => quote::start(&self.error.to_string(), LIMIT),
+        }
+    }
+
+    fn of(self, error: &'a (dyn Error + 'static)) -> Self {
+        Self { error, ..self }
+    }
+
+    /// Why, where it is of a kind that is known here.
+    fn known(self) -> Option<String> {
+        if let Some(name) = self.error.downcast_ref::<Unresolved>() {
+            return Some(name.to_string());
+        }
+        if let Some(connect) = self.error.downcast_ref::<ConnectError>() {
+            return Some(self.of_connect(connect));
+        }
+        if let Some(tls) = self.error.downcast_ref::<Tls>() {
+            return Some(of_tls(tls, self.untrusting));
+        }
+        if let Some(http) = self.error.downcast_ref::<hyper::Error>() {
+            return of_http(http).map(str::to_owned);
+        }
+        let io = self.error.downcast_ref::<io::Error>()?;
+        // What an io::Error wraps is not among its sources.
+        if let Some(reason) = io.get_ref().and_then(|inner| self.of(inner).known()) {
+            return Some(reason);
+        }
+        if matches!(io.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) {
+            return Some(format!("what came is broken: {}", quote::start(&io.to_string(), LIMIT)));
+        }
+        of_io(io.kind(), self.connecting).map(str::to_owned)
+    }
+
+    /// A proxy is named by the environment: whoever reads of it has to know that it is not the server's trouble.
+    fn of_connect(self, error: &'a ConnectError) -> String {
+        const NAMED: &str = "named by HTTPS_PROXY, HTTP_PROXY or ALL_PROXY in the environment";
+        match error {
+            ConnectError::TimedOut => error.to_string(),
+            ConnectError::ProxyKind(_) => format!("{error}; it is {NAMED}"),
+            ConnectError::ProxyAway(proxy, source) => {
+                format!("the proxy {proxy}, {NAMED}, can't be reached: {}", self.of(&**source).reason())
+            }
+            ConnectError::ProxyRefused(proxy, source) => match source.source() {
+                Some(inner) => self.of(inner).reason(),
+                // The library's error has no public type: only its words tell the kinds apart.
+                None if source.to_string().contains("authorization") => format!(
+                    "the proxy {proxy}, {NAMED}, wants a user and a password (407): write them there as \
+                     http://user:password@host:port"
+                ),
+                None => format!("the proxy {proxy}, {NAMED}, leads no connection to this server"),
+            },
         }
     }
 }
@@ -44,28 +103,6 @@ fn is_file_limit(error: &(dyn Error + 'static)) -> bool {
     let system = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
     // ENFILE, EMFILE: too many open files, in the system or in this process.
     matches!(system, Some(23 | 24)) || error.source().is_some_and(is_file_limit)
-}
-
-/// Why, where it is of a kind that is known here; `connecting` tells whether there was a connection yet.
-fn known(cause: &(dyn Error + 'static), connecting: bool) -> Option<String> {
-    if let Some(name) = cause.downcast_ref::<Unresolved>() {
-        return Some(name.to_string());
-    }
-    if let Some(tls) = cause.downcast_ref::<Tls>() {
-        return Some(of_tls(tls));
-    }
-    if let Some(http) = cause.downcast_ref::<hyper::Error>() {
-        return of_http(http).map(str::to_owned);
-    }
-    let io = cause.downcast_ref::<io::Error>()?;
-    // What an io::Error wraps is not among its sources.
-    if let Some(reason) = io.get_ref().and_then(|inner| known(inner, connecting)) {
-        return Some(reason);
-    }
-    if matches!(io.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) {
-        return Some(format!("what came is broken: {}", quote::start(&io.to_string(), LIMIT)));
-    }
-    of_io(io.kind(), connecting).map(str::to_owned)
 }
 
 fn of_http(error: &hyper::Error) -> Option<&'static str> {
@@ -96,9 +133,9 @@ fn of_io(kind: io::ErrorKind, connecting: bool) -> Option<&'static str> {
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "the library's errors are many, and grow")]
-fn of_tls(error: &Tls) -> String {
+fn of_tls(error: &Tls, untrusting: Option<&str>) -> String {
     match error {
-        Tls::InvalidCertificate(certificate) => of_certificate(certificate),
+        Tls::InvalidCertificate(certificate) => of_certificate(certificate, untrusting),
         Tls::InvalidMessage(InvalidMessage::InvalidContentType) => {
             "what answers there does not speak TLS (is it http:// ?)".to_owned()
         }
@@ -106,12 +143,25 @@ fn of_tls(error: &Tls) -> String {
     }
 }
 
+fn of_certificate(error: &CertificateError, untrusting: Option<&str>) -> String {
+    match (error, untrusting) {
+        (CertificateError::UnknownIssuer, Some(trouble)) => {
+            format!("its TLS certificate can't be checked: {trouble}")
+        }
+        (error, _) => of_wrong_certificate(error),
+    }
+}
+
 #[expect(clippy::wildcard_enum_match_arm, reason = "the library's errors are many, and grow")]
-fn of_certificate(error: &CertificateError) -> String {
+fn of_wrong_certificate(error: &CertificateError) -> String {
     match error {
         CertificateError::UnknownIssuer => {
             "its TLS certificate is signed by nobody whom this system trusts: \
              add its issuer to the system's CA certificates"
+                .to_owned()
+        }
+        CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
+            "its TLS certificate is for no name at all (it has no subjectAltName): give it one with this name in it"
                 .to_owned()
         }
         CertificateError::NotValidForNameContext { presented, .. } => {

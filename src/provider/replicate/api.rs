@@ -9,7 +9,8 @@ use super::problem::{Problem, note_limits};
 use crate::clock;
 use crate::config::value::Token;
 use crate::heartbeat::Limits;
-use crate::provider::http::{Client, HttpError, Reply, Request};
+use crate::provider::http::{Client, HttpError, Reply, Request, Wanted};
+use crate::quote;
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 use serde_json::{Map, Value, json};
@@ -25,6 +26,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// What a held reply may take on its way, and the lookups before it, at the least.
 const REPLY_ALLOWANCE: Duration = Duration::from_secs(1);
+
+/// How much of a path is shown, in characters: a version's has 120.
+const PATH_LIMIT: usize = 300;
 
 /// The API takes no shorter `Cancel-After`.
 const SHORTEST_CANCEL_AFTER: u64 = 5;
@@ -57,26 +61,21 @@ impl Api {
 
     /// `GET`, until `deadline`, and in any case not for long.
     pub(super) async fn get(&self, path: &[&str], deadline: Instant) -> Result<Value, Problem> {
-        self.get_as(path, deadline, Reply::json).await
+        self.get_members(path, None, deadline).await
     }
 
-    async fn get_as(
-        &self,
-        path: &[&str],
-        deadline: Instant,
-        read: impl Fn(&Reply) -> Option<Value>,
-    ) -> Result<Value, Problem> {
+    async fn get_members(&self, path: &[&str], wanted: Wanted, deadline: Instant) -> Result<Value, Problem> {
         let allowed = deadline.min(clock::instant() + PLAIN_CALL);
         let call = format!("GET {}", shown(path));
-        match self.send(Method::GET, path, Vec::new(), None, allowed).await {
-            Ok(reply) => Problem::check(&call, &reply, read),
+        match self.send(Method::GET, path, Vec::new(), None, wanted, allowed).await {
+            Ok(reply) => Problem::check(&call, &reply),
             Err(error) => Err(Problem::of_transport(&call, &error, deadline)),
         }
     }
 
     /// Reads a prediction.
     pub(super) async fn prediction(&self, id: &PredictionId, deadline: Instant) -> Result<Value, Problem> {
-        self.get_as(&["predictions", id.as_str()], deadline, prediction).await
+        self.get_members(&["predictions", id.as_str()], Some(&READ), deadline).await
     }
 
     /// Creates a prediction, and notes what the reply says of the account's limits.
@@ -104,10 +103,10 @@ impl Api {
         ];
         let call = format!("POST {}", shown(&path));
         limits.creates += 1;
-        match self.send(Method::POST, &path, headers, Some(&body), deadline).await {
+        match self.send(Method::POST, &path, headers, Some(&body), Some(&READ), deadline).await {
             Ok(reply) => {
                 note_limits(limits, &reply);
-                Problem::check(&call, &reply, prediction)
+                Problem::check(&call, &reply)
             }
             Err(error) => Err(Problem::of_transport(&call, &error, deadline)),
         }
@@ -117,7 +116,7 @@ impl Api {
     /// where this doesn't.
     pub(super) async fn cancel(&self, id: &PredictionId, deadline: Instant) {
         let path = ["predictions", id.as_str(), "cancel"];
-        if let Err(error) = self.send(Method::POST, &path, Vec::new(), None, deadline).await {
+        if let Err(error) = self.send(Method::POST, &path, Vec::new(), None, Some(&READ), deadline).await {
             tracing::debug!("a prediction could not be cancelled, its Cancel-After will: {error}");
         }
     }
@@ -128,6 +127,7 @@ impl Api {
         path: &[&str],
         headers: Vec<(HeaderName, HeaderValue)>,
         json: Option<&Value>,
+        wanted: Wanted,
         deadline: Instant,
     ) -> Result<Reply, HttpError> {
         let mut url = self.base.clone();
@@ -135,7 +135,8 @@ impl Api {
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
         }
-        self.client.send(Request { method, url, token: self.token.as_ref(), headers, json }, deadline).await
+        let request = Request { method, url, token: self.token.as_ref(), headers, json, wanted };
+        self.client.send(request, deadline).await
     }
 }
 
@@ -145,13 +146,9 @@ pub(super) fn create_wait(timeout: Duration) -> Duration {
     Duration::from_secs(timeout.saturating_sub(REPLY_ALLOWANCE).min(LONGEST_WAIT).as_secs().max(1))
 }
 
-/// What is read of a prediction.
-fn prediction(reply: &Reply) -> Option<Value> {
-    reply.json_of(&READ)
-}
-
+/// A path for a message. Parts of it may be the API's own words: an id, a release's version.
 fn shown(path: &[&str]) -> String {
-    format!("/{}", path.join("/"))
+    quote::start(&format!("/{}", path.join("/")), PATH_LIMIT)
 }
 
 fn text(digits: String) -> HeaderValue {

@@ -28,7 +28,7 @@ pub(crate) fn answered(data: &[u8], sent_at: DateTime<Utc>) -> (Facts, Option<Ob
         assert!(limits.reset_in.max(limits.retry_after).is_none_or(|delay| delay <= DAY), "{limits:?}");
         Some(Observation { sent_at, done_at: sent_at + took, total, answer, signs, limits })
     };
-    let body = match Problem::check("GET /v1/it", &reply, http::Reply::json) {
+    let body = match Problem::check("GET /v1/it", &reply) {
         Ok(body) => body,
         Err(problem) => {
             limits.retry_after = problem.retry_after;
@@ -75,7 +75,7 @@ fn of_aim(aim: &Aim) -> Facts {
 fn follow() -> Follow<'static> {
     static API: LazyLock<Api> = LazyLock::new(|| {
         let base = reqwest::Url::parse("http://127.0.0.1:9/v1").expect("a URL");
-        Api::new(base, None, http::Client::new().expect("a client"))
+        Api::new(base, None, http::Client::new())
     });
     static PHASE: LazyLock<watch::Sender<Phase>> = LazyLock::new(|| watch::Sender::new(Phase::Sent));
     let timeout = Duration::from_mins(10);

@@ -10,9 +10,9 @@ use std::time::Duration;
 /// The longest id taken; Replicate's have 26 characters.
 const ID_LIMIT: usize = 64;
 
-/// The members of an answer that are read.
-pub(super) const READ: [&str; 8] =
-    ["id", "status", "error", "output", "created_at", "started_at", "completed_at", "metrics"];
+/// The members of an answer whose values are read. Of its output only whether there is any.
+pub(super) const READ: [&str; 7] =
+    ["id", "status", "error", "created_at", "started_at", "completed_at", "metrics"];
 
 /// How much of a prediction's own error is kept, in characters.
 const ERROR_LIMIT: usize = 500;

@@ -5,7 +5,7 @@
 
 use crate::clock;
 use crate::heartbeat::{Answer, Limits, Rejection};
-use crate::provider::http::{BODY_LIMIT, HttpError, Reply};
+use crate::provider::http::{HttpError, Reply};
 use crate::quote;
 use chrono::DateTime;
 use reqwest::StatusCode;
@@ -80,22 +80,15 @@ impl Problem {
             HttpError::Broken { reason, .. } => {
                 Self::new(Kind::Unreachable, format!("{call} brought no whole answer: {reason}"))
             }
-            HttpError::TooLarge { .. } => Self::new(
-                Kind::Unreachable,
-                format!("{call} was answered with more than {} MiB", BODY_LIMIT / 1024 / 1024),
-            ),
+            HttpError::TooLarge { what, .. } => Self::new(Kind::Unreachable, format!("{call}: {what}")),
         }
     }
 
-    /// What `read` takes of a success, or what is wrong with the reply.
-    pub(super) fn check(
-        call: &str,
-        reply: &Reply,
-        read: impl Fn(&Reply) -> Option<Value>,
-    ) -> Result<Value, Self> {
+    /// A success's JSON, or what is wrong with the reply.
+    pub(super) fn check(call: &str, reply: &Reply) -> Result<Value, Self> {
         let status = reply.status;
         if status.is_success() {
-            return read(reply).ok_or_else(|| {
+            return reply.json().ok_or_else(|| {
                 Self::new(Kind::Unreachable, format!("{call} was answered with {status} and no JSON"))
             });
         }
@@ -223,12 +216,11 @@ mod tests {
             (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
         };
         let headers: HeaderMap = headers.iter().map(header).collect();
-        Reply::new(StatusCode::from_u16(status).unwrap(), headers, body.to_vec())
+        Reply::new(StatusCode::from_u16(status).unwrap(), headers, body)
     }
 
     fn problem(status: u16, headers: &[(&'static str, &str)], body: &Value) -> Problem {
-        Problem::check("POST /predictions", &reply(status, headers, body.to_string().as_bytes()), Reply::json)
-            .unwrap_err()
+        Problem::check("POST /predictions", &reply(status, headers, body.to_string().as_bytes())).unwrap_err()
     }
 
     #[test]
@@ -247,13 +239,9 @@ mod tests {
         ] {
             assert_eq!(problem(status, &[], &json!({})).kind, kind, "{status}");
             let html = reply(status, &[], b"<html>busy</html>");
-            assert_eq!(
-                Problem::check("GET /x", &html, Reply::json).unwrap_err().kind,
-                kind,
-                "{status} as HTML"
-            );
+            assert_eq!(Problem::check("GET /x", &html).unwrap_err().kind, kind, "{status} as HTML");
         }
-        let no_json = Problem::check("GET /x", &reply(200, &[], b"<html>"), Reply::json).unwrap_err();
+        let no_json = Problem::check("GET /x", &reply(200, &[], b"<html>")).unwrap_err();
         assert_eq!(no_json.sentence, "GET /x was answered with 200 OK and no JSON");
     }
 

@@ -11,7 +11,7 @@ async fn bench() -> (Sandbox, Replicate) {
     // The sandbox takes any token, and wants one.
     let source = crate::config::value::TokenSource { env: Some("T".to_owned()), ..Default::default() };
     let token = source.read(&crate::config::env::Env::from([("T", "r8_x")])).unwrap().0;
-    let client = http::Client::new().unwrap();
+    let client = http::Client::new();
     let replicate = Replicate {
         api: Api::new(sandbox.base_url().parse().unwrap(), Some(token), client),
         target: Target::Model { owner: "acme".to_owned(), name: "dog".to_owned() },

@@ -152,6 +152,35 @@ fn answers_large_and_deep() {
     trial.recovers("answers large and deep");
 }
 
+/// What a model puts out may be larger than what is kept of an answer, and need be no JSON.
+#[test]
+fn an_output_of_any_size_and_content_hides_nothing() {
+    let trial = Trial::start("1m");
+    let file = format!("\"data:application/octet-stream;base64,{}\"", "QUJD".repeat(10 << 20)).into_bytes();
+    for output in [file, b"[NaN, 1e999, -Infinity]".to_vec(), b"\"caf\xe9 \xff\"".to_vec()] {
+        trial.sick.does(move |connection, heard| {
+            let (status, body) = heard.well();
+            let body = body.to_string();
+            let (before, after) = body.split_once("\"hi\"").unwrap_or((&body, ""));
+            let rest = if after.is_empty() { &b""[..] } else { &output };
+            say(
+                connection,
+                status,
+                "",
+                &[b"\xef\xbb\xbf", before.as_bytes(), rest, after.as_bytes()].concat(),
+            )
+        });
+        for name in SICK {
+            let before = trial.count(name, "warm");
+            wait_until("it is warm, whatever it puts out", PATIENCE, || {
+                trial.count(name, "warm") >= before + 2
+            });
+            assert_eq!(trial.count(name, "unreachable"), 0);
+        }
+    }
+    trial.recovers("an output of any size and content");
+}
+
 /// Compressed, a gigabyte takes a megabyte; nothing asks for that, and nothing is unpacked.
 #[test]
 fn a_body_that_unpacks_to_a_gigabyte() {
@@ -167,17 +196,30 @@ fn a_body_that_unpacks_to_a_gigabyte() {
     trial.recovers("a packed body");
 }
 
-/// `100 Continue` without an end: an answer is never begun.
+/// Interim answers without an end: the connection is closed, and no other model waits for its heartbeats.
 #[test]
 fn interim_answers_without_an_end() {
-    let trial = Trial::start("2s");
-    let met = trial.meets(|connection, _| {
-        loop {
-            connection.write_all(&b"HTTP/1.1 100 Continue\r\n\r\n".repeat(1_000))?;
+    let trial = Trial::start("1m");
+    let many = format!("x-long: {}\r\n", "y".repeat(100)).repeat(50);
+    for interim in [
+        "HTTP/1.1 100 Continue\r\n\r\n".to_owned(),
+        "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n".to_owned(),
+        format!("HTTP/1.1 102 Processing\r\n{many}\r\n"),
+    ] {
+        let well = trial.count("well", "warm");
+        let flood = interim.repeat(1 + 100_000 / interim.len());
+        let met = trial.meets(move |connection, _| {
+            loop {
+                connection.write_all(flood.as_bytes())?;
+            }
+        });
+        for met in met {
+            says(&met, "unreachable", "interim answers (1xx)");
         }
-    });
-    for met in met {
-        says(&met, "timed_out", "within 2 s");
+        wait_until("the well one goes on", PATIENCE, || trial.count("well", "warm") >= well + 2);
+    }
+    for outcome in ["busy", "skipped", "timed_out", "unreachable"] {
+        assert_eq!(trial.count("well", outcome), 0, "{outcome}");
     }
     trial.recovers("interim answers without an end");
 }

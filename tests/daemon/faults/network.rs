@@ -107,7 +107,7 @@ fn a_gigabyte() {
         spill(connection, 1024)
     });
     says(&met[0], "unreachable", "the answer is larger than 16 MiB");
-    says(&met[1], "unreachable", "POST /predictions was answered with more than 16 MiB");
+    says(&met[1], "unreachable", "POST /predictions: the answer is larger than 16 MiB");
     trial.recovers("a gigabyte");
 }
 

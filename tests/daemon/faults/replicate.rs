@@ -432,8 +432,9 @@ fn predictions(replicate: &Replicate, model: &str) -> Vec<Value> {
         token: None,
         headers: vec![(reqwest::header::AUTHORIZATION, "Bearer r8_of_the_test".parse().unwrap())],
         json: None,
+        wanted: None,
     };
-    let client = warmd::provider::http::Client::new().unwrap();
+    let client = warmd::provider::http::Client::new();
     let answer = Runtime::new().unwrap().block_on(client.send(request, clock::instant() + PATIENCE)).unwrap();
     let list = answer.json().unwrap()["results"].as_array().unwrap().clone();
     list.into_iter().filter(|prediction| prediction["model"] == model).collect()

@@ -299,14 +299,14 @@ fn a_server_that_repeats_the_token_gets_it_into_no_message() {
         *parrot.turn.lock().unwrap() = turn;
         for model in ["llama", "writer", "box"] {
             let told = home.ctl(&["beat", model]);
-            struck += usize::from(text(&told.stderr).contains("[token]"));
+            struck += usize::from(text(&told.stderr).contains("[secret]"));
             let _ = home.json(&["status", model]);
         }
         home.ctl(&["check", "--online"]);
     }
     // All these ways lead into messages, or the test shows nothing.
     assert!(struck >= 15, "{struck}");
-    warmd.tells(&["[token]"]);
+    warmd.tells(&["[secret]"]);
     assert!(warmd.stop().success());
 }
 

@@ -143,7 +143,7 @@ impl Beat<'_> {
     async fn cancel(&self, id: &str) {
         let path = ["predictions", id, "cancel"];
         // Whether it worked or not, there is nothing more to do.
-        let _ = self.cog.send(Method::POST, &path, None, clock::instant() + AFTERMATH).await;
+        let _ = self.cog.send(Method::POST, &path, None, None, clock::instant() + AFTERMATH).await;
     }
 
     /// The result has come: what follows is not the heartbeat's time.

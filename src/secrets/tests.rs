@@ -1,0 +1,116 @@
+use super::*;
+
+/// No other test of this process holds it, or a text with a piece of it.
+const TOKEN: &str = "r8_Zq3vXw7LmTbK9sYdPh2RfNc6JgUa4EeWi1Oo";
+
+fn percent(text: &str) -> String {
+    each(text, |c| format!("%{:02X}", u32::from(c)))
+}
+
+fn json(text: &str) -> String {
+    each(text, |c| format!("\\u{:04x}", u32::from(c)))
+}
+
+fn each(text: &str, write: impl Fn(char) -> String) -> String {
+    text.chars().map(write).collect::<Vec<_>>().concat()
+}
+
+fn base64(text: &str) -> String {
+    base64::engine::general_purpose::STANDARD.encode(text)
+}
+
+#[test]
+fn a_secret_is_struck_in_every_form() {
+    let held = Secret::new(TOKEN);
+    let url_safe = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(format!("??>{TOKEN}"));
+    for text in [
+        TOKEN.to_owned(),
+        TOKEN.to_uppercase(),
+        TOKEN.to_lowercase(),
+        json(TOKEN),
+        json(TOKEN).replace('\\', "\\\\"),
+        json(TOKEN).to_uppercase().replace("\\U", "\\u"),
+        percent(TOKEN),
+        percent(TOKEN).to_lowercase(),
+        percent(TOKEN).replace('%', "%25"),
+        TOKEN.replace('_', "%5f"),
+        TOKEN.replace('_', "\\u005F"),
+        TOKEN.replace('_', "\\x5f"),
+        each(TOKEN, |c| format!("{c}\u{200b}")),
+        format!("{}\n{}", &TOKEN[..10], &TOKEN[10..]),
+    ] {
+        let struck = strike(&format!("Bearer {text}, no"));
+        assert_eq!(
+            struck,
+            format!("Bearer {STRUCK}{}, no", if text.ends_with('\u{200b}') { "\u{200b}" } else { "" })
+        );
+    }
+    for before in ["", "x", "xy", "Bearer ", "user:"] {
+        let text = base64(&format!("{before}{TOKEN}!"));
+        let struck = strike(&text);
+        assert!(struck.contains(STRUCK) && struck.len() < STRUCK.len() + 16, "{before}: {struck}");
+    }
+    assert!(strike(&url_safe).contains(STRUCK));
+    drop(held);
+}
+
+#[test]
+fn pieces_of_eight_characters_are_struck_from_a_long_secret() {
+    let long = "gh2Kd8sLq1ZxPw0V";
+    let held = Secret::new(long);
+    for from in 0..=long.len() - PIECE {
+        let piece = &long[from..from + PIECE];
+        assert_eq!(strike(&format!("<{piece}>")), format!("<{STRUCK}>"), "{piece}");
+        assert_eq!(
+            strike(&format!("<{}>", &piece[1..])),
+            format!("<{}>", &piece[1..]),
+            "seven say too little"
+        );
+    }
+    let short = "correct-horse";
+    let word = Secret::new(short);
+    assert_eq!(strike("<correct-hors>"), "<correct-hors>");
+    assert_eq!(strike("<CORRECT-HORSE> <correct-horse>"), format!("<{STRUCK}> <{STRUCK}>"));
+    assert!(strike(&base64(&format!("me:{short}"))).contains(STRUCK));
+    drop((held, word));
+}
+
+#[test]
+fn what_is_held_no_more_and_what_is_too_short_are_words() {
+    let gone = Secret::new("QmVhbnMgYXJlIGdvb2Q0");
+    let copy = gone.clone();
+    drop(gone);
+    assert!(strike("QmVhbnMgYXJlIGdvb2Q0").contains(STRUCK), "a copy is held");
+    drop(copy);
+    assert_eq!(strike("QmVhbnMgYXJlIGdvb2Q0"), "QmVhbnMgYXJlIGdvb2Q0");
+    let short = Secret::new("nothing");
+    assert_eq!(strike("nothing to say"), "nothing to say");
+    let shorter = Secret::of_at_least("whimsy", 6);
+    assert_eq!(strike("no whimsy here"), format!("no {STRUCK} here"));
+    drop((short, shorter));
+}
+
+#[test]
+fn texts_without_secrets_stay_as_they_are() {
+    let held = Secret::new("Vb6Nm1Lk9Jh4Gf7Ds2Aq");
+    for text in [
+        "",
+        "é",
+        "\\",
+        "\\u",
+        "\\u00",
+        "\\u00e9\\ud800",
+        "%",
+        "%2",
+        "%zz",
+        "%25",
+        "100 %",
+        "a\\/b",
+        "日本\\x",
+    ] {
+        assert_eq!(strike(text), text);
+        let with = format!("{text}Vb6Nm1Lk9Jh4Gf7Ds2Aq{text}");
+        assert_eq!(strike(&with), format!("{text}{STRUCK}{text}"));
+    }
+    drop(held);
+}
