@@ -118,6 +118,10 @@ impl Daemon {
             Box::new(Store::look(&store, settings.state.clone())),
             Box::new(calendar::look(zones.clone(), engine.clone())),
             looks::apart(reload::watch::look(path.clone(), seen.clone())),
+            looks::apart({
+                let client = client.clone();
+                move || client.look_at_trust()
+            }),
         ])?;
         let alerts = Alerts::new(&recovered.notes, store.clone(), &client, &env);
         tasks.start("alerts", alerts.courier.run(ending.clone()));

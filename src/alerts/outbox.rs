@@ -28,8 +28,9 @@ pub const KEEP_TRYING: Duration = Duration::from_hours(24);
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_mins(10);
 
-/// A receiver that asks for more patience than this is asked again all the same.
-const LONGEST_ASKED: Duration = Duration::from_hours(1);
+/// A receiver that asks for more patience than this is asked again all the same: some say milliseconds where the
+/// standard has seconds, and a message about a cold model is of no use hours later.
+const LONGEST_ASKED: Duration = LONGEST_WAIT;
 
 /// Why an attempt failed.
 #[derive(Debug, Clone, PartialEq, Eq)]

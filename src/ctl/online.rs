@@ -6,6 +6,7 @@ use super::progress::{Count, Progress};
 use super::session::Session;
 use super::words;
 use crate::config::env::Env;
+use crate::config::value::Token;
 use crate::config::{Config, Model};
 use crate::provider::http::Client;
 use crate::provider::{Inspection, Provider};
@@ -30,10 +31,13 @@ pub(super) struct Inspected {
 /// Asks about each enabled model, in the file's order.
 pub(super) async fn inspect(config: &Config, session: &Session) -> Result<Vec<Inspected>, Failure> {
     let client = Client::new();
-    let enabled = || config.models.iter().filter(|model| model.enabled);
-    let count = Count::to(enabled().count());
-    let asked = stream::iter(enabled().map(async |model| {
-        let inspected = ask(config, model, &session.env, client.clone()).await;
+    // All are read before anybody is asked: what one server says may repeat another one's token.
+    let enabled: Vec<_> = config.models.iter().filter(|model| model.enabled).collect();
+    let enabled: Vec<_> =
+        enabled.into_iter().map(|model| (model, token(config, model, &session.env))).collect();
+    let count = Count::to(enabled.len());
+    let asked = stream::iter(enabled.into_iter().map(async |(model, token)| {
+        let inspected = ask(config, model, token, client.clone()).await;
         count.one_more();
         inspected
     }));
@@ -41,12 +45,18 @@ pub(super) async fn inspect(config: &Config, session: &Session) -> Result<Vec<In
     Ok(Progress::of(session).during(asked.buffered(AT_ONCE).collect(), told).await)
 }
 
-async fn ask(config: &Config, model: &Arc<Model>, env: &Env, client: Client) -> Inspected {
-    let token = match model.token_source(&config.replicate).map(|source| source.read(env)) {
-        None => Ok(None),
-        Some(Ok((token, _))) => Ok(Some(token)),
-        Some(Err(error)) => Err(error.to_string()),
-    };
+/// A model's token, where it has one; or why it can't be read.
+fn token(config: &Config, model: &Model, env: &Env) -> Result<Option<Token>, String> {
+    let read = model.token_source(&config.replicate).map(|source| source.read(env));
+    read.transpose().map(|read| read.map(|(token, _)| token)).map_err(|error| error.to_string())
+}
+
+async fn ask(
+    config: &Config,
+    model: &Arc<Model>,
+    token: Result<Option<Token>, String>,
+    client: Client,
+) -> Inspected {
     let Inspection { facts, problems } = match token {
         Ok(token) => Provider::new(model, &config.replicate, token, client).inspect().await,
         Err(error) => Inspection { facts: Vec::new(), problems: vec![error] },

@@ -162,8 +162,9 @@ impl Client {
     /// with Cog servers alone needs none.
     pub fn new() -> Self {
         let names = Names::new();
-        let routes = Routes::new(&names);
-        routes.report();
+        let trust = Trust::read();
+        trust.report();
+        let routes = Routes::new(&names, trust);
         let places = |count| Arc::new(Semaphore::new(count));
         Self {
             routes: Arc::new(RwLock::new(routes)),
@@ -182,14 +183,21 @@ impl Client {
         Self { large: Arc::new(Semaphore::new(1)), ..self.clone() }
     }
 
-    /// Trusts other certificates where the files they are read from have changed. Looks at files, so it may block.
+    /// Trusts other certificates where the files they are read from have changed. Where none can be read any more, as
+    /// in the middle of an update, those of before are trusted on. Looks at files, so it may block.
     pub fn look_at_trust(&self) {
-        if !self.routes().trust.has_changed() {
+        let before = self.routes();
+        if !before.trust.has_changed() {
             return;
         }
-        let routes = Routes::new(&self.names);
-        tracing::info!("the CA certificates have changed, and were read again");
-        routes.report();
+        let trust = Trust::read();
+        trust.report();
+        let routes = if trust.certificates == 0 && before.trust.certificates > 0 {
+            Routes { trust: before.trust.as_of(&trust), ..before }
+        } else {
+            tracing::info!("the CA certificates have changed: {} are trusted now", trust.certificates);
+            Routes::new(&self.names, trust)
+        };
         *self.routes.write().unwrap_or_else(PoisonError::into_inner) = routes;
     }
 
@@ -307,16 +315,9 @@ impl From<TooLarge> for Cut {
 }
 
 impl Routes {
-    fn new(names: &Names) -> Self {
-        let trust = Trust::read();
+    fn new(names: &Names, trust: Trust) -> Self {
         let afar = Transport::new(names, &trust.tls, Some(Arc::new(Matcher::from_env())));
         Self { afar, here: Transport::new(names, &trust.tls, None), trust }
-    }
-
-    fn report(&self) {
-        if let Some(trouble) = &self.trust.trouble {
-            tracing::warn!("{trouble}");
-        }
     }
 }
 

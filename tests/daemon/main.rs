@@ -11,6 +11,7 @@ mod cogs;
 mod export;
 mod faults;
 mod history;
+mod leak;
 mod lifecycle;
 mod metrics;
 mod page;

@@ -1,8 +1,9 @@
 //! A daemon of the test's own: its folder, its process, and `warmctl` to talk to it.
 //!
-//! Every daemon has the token [`TOKEN`], and wherever it could have left it, it is looked for: in what it
-//! logged, in its command line, in each answer to `warmctl`, and in every file of its folder.
+//! Every daemon has the token [`TOKEN`], and wherever it could have left it or another secret, it is looked for: in
+//! what it logged, in its command line, in each answer to `warmctl`, and in every file of its folder.
 
+use crate::leak;
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -17,8 +18,8 @@ use warmd::clock::Stopwatch;
 /// How long anything may take that happens at once: the machine may be very busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The token of every daemon here; a file that holds it on purpose has a name that begins with `token`.
-pub(crate) const TOKEN: &str = "r8_test_token_of_no_account";
+/// A file that holds it on purpose has a name that begins with `token`.
+pub(crate) use crate::leak::TOKEN;
 
 /// A folder with a `warm.toml`, a state and a socket of its own.
 pub(crate) struct Home {
@@ -131,7 +132,7 @@ impl Home {
         command.arg("--socket").arg(self.path("warmd.sock")).arg("--config").arg(self.config());
         let output = command.args(arguments).stdin(Stdio::null()).output().unwrap();
         for said in [&output.stdout, &output.stderr] {
-            assert!(!holds_token(said), "warmctl {arguments:?} tells the token");
+            assert_eq!(leak::found(said), None, "warmctl {arguments:?} shows it: {}", text(said));
         }
         output
     }
@@ -284,18 +285,14 @@ impl Drop for Warmd {
             eprintln!("--- the daemon's log:\n{}", tail.join("\n"));
             return;
         }
-        assert!(!holds_token(&words), "the token is in the list of processes");
+        assert_eq!(leak::found(&words), None, "it is in the list of processes");
         for line in self.log() {
-            assert!(!holds_token(line.as_bytes()), "the token is logged: {line}");
+            assert_eq!(leak::found(line.as_bytes()), None, "it is logged: {line}");
         }
     }
 }
 
-fn holds_token(bytes: &[u8]) -> bool {
-    bytes.windows(TOKEN.len()).any(|window| window == TOKEN.as_bytes())
-}
-
-/// The files that hold the token, but for those that are there to hold it.
+/// The files that hold a secret, but for those that are there to hold it.
 pub(crate) fn told_in(folder: &Path) -> Vec<PathBuf> {
     let mut told = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten().map_while(Result::ok) {
@@ -304,7 +301,7 @@ pub(crate) fn told_in(folder: &Path) -> Vec<PathBuf> {
             told.extend(told_in(&path));
         } else if kind.is_file()
             && !entry.file_name().to_string_lossy().starts_with("token")
-            && holds_token(&fs::read(&path).unwrap_or_default())
+            && leak::found(&fs::read(&path).unwrap_or_default()).is_some()
         {
             told.push(path);
         }

@@ -146,7 +146,7 @@ fn of_tls(error: &Tls, untrusting: Option<&str>) -> String {
 fn of_certificate(error: &CertificateError, untrusting: Option<&str>) -> String {
     match (error, untrusting) {
         (CertificateError::UnknownIssuer, Some(trouble)) => {
-            format!("its TLS certificate can't be checked: {trouble}")
+            format!("its TLS certificate is signed by nobody whom warmd trusts: {trouble}")
         }
         (error, _) => of_wrong_certificate(error),
     }
@@ -158,6 +158,11 @@ fn of_wrong_certificate(error: &CertificateError) -> String {
         CertificateError::UnknownIssuer => {
             "its TLS certificate is signed by nobody whom this system trusts: \
              add its issuer to the system's CA certificates"
+                .to_owned()
+        }
+        CertificateError::BadSignature => {
+            "its TLS certificate names an issuer whom this system trusts, and is not signed by it: where the issuer \
+             was made again under its old name, add the new one to the system's CA certificates"
                 .to_owned()
         }
         CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {

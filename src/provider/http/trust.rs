@@ -24,6 +24,8 @@ pub(super) struct Trust {
     pub(super) tls: Arc<ClientConfig>,
     /// Why not all of them, or none, could be read: a sentence.
     pub(super) trouble: Option<String>,
+    /// How many there are.
+    pub(super) certificates: usize,
     state: Vec<FileState>,
 }
 
@@ -37,9 +39,9 @@ impl Trust {
         let state = state();
         let found = rustls_native_certs::load_native_certs();
         let mut roots = RootCertStore::empty();
-        let (added, _) = roots.add_parsable_certificates(found.certs);
+        let (certificates, _) = roots.add_parsable_certificates(found.certs);
         let errors: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
-        let trouble = trouble(added, &errors, &named(|name| env::var_os(name)));
+        let trouble = trouble(certificates, &errors, &named(|name| env::var_os(name)));
         // The only provider that is compiled in, so that this is the one whatever was installed before.
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = ClientConfig::builder_with_provider(provider)
@@ -47,12 +49,24 @@ impl Trust {
             .expect("ring supports the default versions of TLS")
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Self { tls: Arc::new(tls), trouble, state }
+        Self { tls: Arc::new(tls), trouble, certificates, state }
+    }
+
+    /// Logs what is wrong.
+    pub(super) fn report(&self) {
+        if let Some(trouble) = &self.trouble {
+            tracing::warn!("{trouble}");
+        }
     }
 
     /// Whether the files are others than those that were read. Looks at files, so it may block.
     pub(super) fn has_changed(&self) -> bool {
         state() != self.state
+    }
+
+    /// The same certificates, for files as `other` found them.
+    pub(super) fn as_of(&self, other: &Self) -> Self {
+        Self { state: other.state.clone(), ..self.clone() }
     }
 }
 

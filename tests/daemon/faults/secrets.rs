@@ -3,20 +3,18 @@
 //! Every test of this suite looks for it when its daemon has ended; here is what shows that the look
 //! itself finds it, and what tempts the daemon most.
 
+mod repeated;
+
 use super::listener::{through, under};
 use crate::sandboxed::{Replicate, brisk};
 use crate::support::{Home, PATIENCE, TOKEN, Warmd, text, told_in, wait_until};
-use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
-use tokio::runtime::Runtime;
 
 const GONE: &str = "[models.gone]\ncog = \"http://127.0.0.1:1\"\nactive = [\"always\"]\ninterval = \"1s\"\n";
 
@@ -224,89 +222,6 @@ fn a_cog_server_that_gets_its_token_in_the_clear_is_warned_of() {
     let warmd = home.start();
     let notes = home.status()["daemon"]["notes"].to_string();
     assert!(notes.contains("the token travels to this server in the clear"), "{notes}");
-    assert!(warmd.stop().success());
-}
-
-/// A server that repeats the token to whoever sent it, in each way that it could come into a message;
-/// what it says changes with `turn`.
-#[derive(Clone, Default)]
-struct Parrot {
-    turn: Arc<Mutex<&'static str>>,
-}
-
-impl Parrot {
-    fn start(&self, runtime: &Runtime) -> SocketAddr {
-        let parrot = self.clone();
-        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
-        let address = listener.local_addr().unwrap();
-        let app = Router::new().fallback(repeat).with_state(parrot);
-        runtime.spawn(async move { axum::serve(listener, app).await.unwrap() });
-        address
-    }
-}
-
-async fn repeat(State(parrot): State<Parrot>, request: Request) -> (StatusCode, String) {
-    let sent = request.headers().get(header::AUTHORIZATION).unwrap().to_str().unwrap();
-    let token = sent.strip_prefix("Bearer ").unwrap();
-    let turn = *parrot.turn.lock().unwrap();
-    let says = format!("no {token}, nor {token}\r\n{token}");
-    let refusal = json!({"title": says, "detail": says, "error": says, "status": says, "errors": [says], "message": says});
-    let status = |code: u16| StatusCode::from_u16(code).unwrap();
-    if let Ok(code) = turn.parse() {
-        return (status(code), refusal.to_string());
-    }
-    if request.method() == "GET" && request.uri().path().ends_with("/health-check") {
-        let logs = json!({"status": if turn == "setup" { "SETUP_FAILED" } else { "READY" }, "user_healthcheck_error": says,
-            "setup": {"started_at": "2026-11-20T08:00:00+00:00", "completed_at": "2026-11-20T08:00:01+00:00",
-                      "status": if turn == "setup" { "failed" } else { "succeeded" }, "logs": says},
-            "version": {"coglet": says, "python_sdk": says}});
-        return (status(200), logs.to_string());
-    }
-    let prediction = json!({"id": "p1", "model": says, "version": says, "status": "failed", "error": says, "logs": says,
-        "output": says, "input": {"prompt": says}, "created_at": "2026-11-20T08:00:00Z",
-        "started_at": "2026-11-20T08:00:00Z", "completed_at": "2026-11-20T08:00:01Z",
-        "metrics": {"predict_time": 1.0}, "urls": {"get": says, "cancel": says}});
-    let mut body = prediction.to_string();
-    if turn == "escaped" {
-        let escaped: Vec<String> = token.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
-        body = body.replace(token, &escaped.concat());
-    }
-    (status(if request.method() == "POST" { 201 } else { 200 }), body)
-}
-
-#[test]
-fn a_server_that_repeats_the_token_gets_it_into_no_message() {
-    let runtime = Runtime::new().unwrap();
-    let parrot = Parrot::default();
-    let address = parrot.start(&runtime);
-    let version = "0".repeat(64);
-    let home = Home::at_trace("");
-    home.write(&format!(
-        "[replicate]\nbase_url = \"http://{address}/v1\"\n\
-         [defaults]\nactive = [\"always\"]\ninterval = \"1d\"\ntimeout = \"10s\"\n\
-         [models.llama]\nreplicate = \"acme/llama:{version}\"\ninput = {{ prompt = \"hi\" }}\n\
-         [models.writer]\ndeployment = \"acme/writer\"\ninput = {{ prompt = \"hi\" }}\n\
-         [models.box]\ncog = \"http://{address}\"\ntoken_file = \"{}\"\ninput = {{ prompt = \"hi\" }}\n",
-        home.path("token").display()
-    ));
-    fs::write(home.path("token"), TOKEN).unwrap();
-    *parrot.turn.lock().unwrap() = "failed";
-    let warmd = home.start();
-    let mut struck = 0;
-    for turn in
-        ["failed", "escaped", "setup", "401", "402", "403", "404", "409", "422", "429", "500", "503", "200"]
-    {
-        *parrot.turn.lock().unwrap() = turn;
-        for model in ["llama", "writer", "box"] {
-            let told = home.ctl(&["beat", model]);
-            struck += usize::from(text(&told.stderr).contains("[secret]"));
-            let _ = home.json(&["status", model]);
-        }
-        home.ctl(&["check", "--online"]);
-    }
-    // All these ways lead into messages, or the test shows nothing.
-    assert!(struck >= 15, "{struck}");
-    warmd.tells(&["[secret]"]);
     assert!(warmd.stop().success());
 }
 

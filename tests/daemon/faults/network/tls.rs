@@ -2,7 +2,7 @@
 
 use super::peer::Peer;
 use super::trial::says;
-use crate::support::{Home, PATIENCE, Warmd, wait_until};
+use crate::support::{Home, PATIENCE, Warmd, text, wait_until};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -19,10 +19,14 @@ pub(super) struct Authority {
 
 impl Authority {
     pub(super) fn new() -> Self {
+        Self::named("whom these tests trust")
+    }
+
+    fn named(name: &str) -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, "whom these tests trust");
+        params.distinguished_name.push(DnType::CommonName, name);
         let pem = params.self_signed(&key).unwrap().pem();
         Self { issuer: Issuer::new(params, key), pem }
     }
@@ -38,12 +42,18 @@ impl Authority {
     /// Starts a home's daemon, which trusts this one alone.
     pub(super) fn start(&self, home: &Home, environment: &[(&str, &str)]) -> Warmd {
         fs::write(home.path("ca.pem"), &self.pem).unwrap();
-        let mut command = home.warmd();
-        command.env("SSL_CERT_FILE", home.path("ca.pem")).envs(environment.iter().copied());
-        let warmd = Warmd::spawn(command);
-        wait_until("the daemon answers", PATIENCE, || home.ctl(&["status", "--json"]).status.success());
-        warmd
+        start(home, environment)
     }
+}
+
+/// Starts a home's daemon, which trusts whom its `ca.pem` names.
+fn start(home: &Home, environment: &[(&str, &str)]) -> Warmd {
+    let mut command = home.warmd();
+    command.env("SSL_CERT_FILE", home.path("ca.pem")).env_remove("SSL_CERT_DIR");
+    command.envs(environment.iter().copied());
+    let warmd = Warmd::spawn(command);
+    wait_until("the daemon answers", PATIENCE, || home.ctl(&["status", "--json"]).status.success());
+    warmd
 }
 
 fn server(certificate: &CertificateDer<'static>, key: &KeyPair) -> Arc<ServerConfig> {
@@ -86,6 +96,16 @@ fn wrong_certificates() {
             "expired",
             authority.signs("localhost", |params| params.not_after = date_time_ymd(2026, 3, 1)),
             "its TLS certificate expired on 2026-03-01",
+        ),
+        (
+            "impostor",
+            Authority::new().signs("localhost", |_| {}),
+            "names an issuer whom this system trusts, and is not signed by it",
+        ),
+        (
+            "nameless",
+            authority.signs("localhost", |params| params.subject_alt_names.clear()),
+            "its TLS certificate is for no name at all",
         ),
         (
             "early",
@@ -134,9 +154,81 @@ fn wrong_certificates() {
         peer.speaks_tls(right());
     }
     let since = Stopwatch::start();
-    for name in ["name", "self-signed", "own-issuer", "expired", "early", "plain", "replicate"] {
+    for name in [
+        "name",
+        "self-signed",
+        "own-issuer",
+        "expired",
+        "impostor",
+        "nameless",
+        "early",
+        "plain",
+        "replicate",
+    ] {
         home.model_when(name, "warm", |model| model["state"] == "warm");
     }
     println!("measured: wrong certificates: warm again in {:.1} s", since.elapsed().as_secs_f64());
+    assert!(warmd.stop().success());
+}
+
+/// A CA that is added to those of the system is trusted without a restart; while their file is away, those of before
+/// are trusted on.
+#[test]
+fn certificates_that_are_added_are_trusted_without_a_restart() {
+    let (first, second) = (Authority::new(), Authority::named("another one"));
+    let (one, other) = (Peer::start(), Peer::start());
+    one.speaks_tls(first.signs("localhost", |_| {}));
+    other.speaks_tls(second.signs("localhost", |_| {}));
+    let config = |interval: &str| {
+        format!(
+            "[defaults]\nactive = [\"always\"]\ninterval = \"{interval}\"\n\
+             [models.one]\ncog = \"https://localhost:{}\"\n[models.other]\ncog = \"https://localhost:{}\"\n",
+            one.address.port(),
+            other.address.port()
+        )
+    };
+    let home = Home::at_trace(&config("1s"));
+    let warmd = first.start(&home, &[]);
+    home.model_when("one", "warm", |model| model["state"] == "warm");
+    let model = home.model_when("other", "refused", |model| !model["last"].is_null());
+    says(&model["last"], "unreachable", "signed by nobody whom this system trusts");
+    // As an update does it: the file is away, then there is another.
+    fs::remove_file(home.path("ca.pem")).unwrap();
+    warmd.tells(&["ca.pem", "no CA certificates that can be read"]);
+    let before = home.model("one")["counts"]["warm"].as_u64();
+    home.model_when("one", "warm all the while", |model| model["counts"]["warm"].as_u64() > before);
+    fs::write(home.path("ca.pem"), format!("{}{}", first.pem, second.pem)).unwrap();
+    warmd.tells(&["2 are trusted now"]);
+    assert!(home.ctl(&["beat", "other"]).status.success());
+    assert_eq!(home.model("one")["counts"]["unreachable"], 0);
+    assert!(warmd.stop().success());
+}
+
+/// A variable that names no file is to blame, and not the server.
+#[test]
+fn certificates_that_can_not_be_read_are_named() {
+    let authority = Authority::new();
+    let peer = Peer::start();
+    peer.speaks_tls(authority.signs("localhost", |_| {}));
+    let home = Home::at_trace(&format!(
+        "[models.box]\ncog = \"https://localhost:{}\"\nactive = [\"always\"]\ninterval = \"1s\"\n",
+        peer.address.port()
+    ));
+    let named = format!("SSL_CERT_FILE={} has no CA certificates", home.path("ca.pem").display());
+    let warmd = start(&home, &[]);
+    let model = home.model_when("box", "refused", |model| !model["last"].is_null());
+    says(&model["last"], "unreachable", &named);
+    says(&model["last"], "unreachable", "No such file");
+    let mut check = home.program(env!("CARGO_BIN_EXE_warmctl"));
+    check
+        .env("SSL_CERT_FILE", home.path("ca.pem"))
+        .env_remove("SSL_CERT_DIR")
+        .args(["check", "--online"])
+        .arg(home.config());
+    let told = check.output().unwrap();
+    assert!(
+        text(&told.stdout).replace(char::is_whitespace, "").contains(&named.replace(' ', "")),
+        "{told:?}"
+    );
     assert!(warmd.stop().success());
 }
