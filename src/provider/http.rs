@@ -267,6 +267,8 @@ impl Client {
             self.names.worked(name, info.remote_addr().ip());
         }
         let (head, incoming) = answer.into_parts();
+        // Over TLS, a proxy can answer nothing in the server's name.
+        let proxy = proxy.filter(|_| request.url.scheme() == "http");
         let wanted = request.wanted.filter(|_| head.status.is_success());
         let body = self.read(incoming, wanted).await.map_err(|error| request.cut_off(error))?;
         Ok(Reply { status: head.status, headers: head.headers, proxy, body })

@@ -77,7 +77,9 @@ fn pieces() -> &'static Pieces {
             }
         }
         let mut starts = vec![false; 1 << 24];
-        pieces.keys().for_each(|piece| starts[start(piece)] = true);
+        for piece in pieces.keys() {
+            starts[start(piece)] = true;
+        }
         Pieces { all: pieces, starts }
     })
 }
@@ -112,7 +114,7 @@ fn the_look_for_secrets_finds_each_form_of_each() {
             let told = found(format!("{{\"error\":\"no {text} here\"}}").as_bytes());
             assert!(told.as_ref().is_some_and(|told| told.starts_with(secret)), "{form}: {told:?}");
         }
-        assert_eq!(found(secret[..7].as_bytes()), None);
+        assert_eq!(found(&secret.as_bytes()[..7]), None);
     }
     assert_eq!(found(b"100 % of \\u and % or \\\\ are no secrets"), None);
 }

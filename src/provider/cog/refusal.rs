@@ -50,13 +50,22 @@ pub(super) fn retry_after(reply: &Reply) -> Option<Duration> {
     }
 }
 
-/// The server's own words, as `: …`; nothing where it has none.
+/// The server's own words, as `: …`; nothing where it has none. Before them the proxy that may have answered instead.
 fn said(reply: &Reply) -> String {
+    let proxy = reply.proxy().map(|proxy| {
+        let wants = if reply.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            "wants a user and a password: write them there as http://user:password@host:port"
+        } else {
+            "may have answered instead of the server"
+        };
+        format!(" (the proxy {proxy}, named by HTTP_PROXY or ALL_PROXY in the environment, {wants})")
+    });
     let words = reply.json().and_then(|body| {
         let of = |key: &str| body.get(key)?.as_str().map(quote::message);
         of("detail").or_else(|| of("error")).or_else(|| of("message"))
     });
-    words.map_or_else(String::new, |words| format!(": {words}"))
+    let words = words.map(|words| format!(": {words}"));
+    [proxy, words].into_iter().flatten().collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! A proxy named by the environment.
 
-use super::peer::Peer;
+use super::peer::{Peer, say};
 use super::tls::Authority;
+use super::trial::says;
 use crate::support::{Home, TOKEN, text};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -95,4 +96,47 @@ fn a_proxy_of_the_environment() {
     let log = warmd.log().concat();
     assert!(!log.contains("hush-hush"), "the proxy's password is logged");
     assert!(warmd.stop().success());
+}
+
+/// A daemon whose two models are asked through the proxy at `url`, one of them over TLS.
+fn through(url: &str) -> (Home, crate::support::Warmd) {
+    let home = Home::at_trace(
+        "[defaults]\nactive = [\"always\"]\ninterval = \"1s\"\n\
+         [models.plain]\ncog = \"http://box.test\"\n[models.guarded]\ncog = \"https://box.test\"\n",
+    );
+    let variables = [("HTTP_PROXY", url), ("http_proxy", url), ("HTTPS_PROXY", url)];
+    let warmd = Authority::new().start(&home, &variables);
+    (home, warmd)
+}
+
+/// A proxy that is away, or refuses, is blamed by its name: nothing is wrong with the server, nor with its token.
+#[test]
+fn a_proxy_that_leads_nowhere_is_blamed() {
+    let gone = crate::port::Port::reserve();
+    let url = format!("http://somebody:hush-hush@{}", gone.address);
+    let (home, warmd) = through(&url);
+    let named = format!("the proxy http://{}, named by HTTPS_PROXY, HTTP_PROXY or ALL_PROXY", gone.address);
+    for name in ["plain", "guarded"] {
+        let model = home.model_when(name, "unreachable", |model| !model["last"].is_null());
+        says(&model["last"], "unreachable", &named);
+        says(&model["last"], "unreachable", "can't be reached: connection refused");
+    }
+    assert!(!warmd.log().concat().contains("hush-hush"), "the proxy's password is logged");
+    assert!(warmd.stop().success());
+
+    for (status, tunnel) in
+        [(403, "leads no connection to this server"), (407, "wants a user and a password (407)")]
+    {
+        let refusing = Peer::start();
+        refusing.does(move |connection, _| say(connection, status, "", b"<html>no</html>"));
+        let (home, warmd) = through(&refusing.url());
+        let named = format!("the proxy {}", refusing.url());
+        let model = home.model_when("guarded", "unreachable", |model| !model["last"].is_null());
+        says(&model["last"], "unreachable", &named);
+        says(&model["last"], "unreachable", tunnel);
+        let model = home.model_when("plain", "refused", |model| !model["last"].is_null());
+        let error = model["last"]["error"].as_str().unwrap();
+        assert!(error.contains(&named) && error.contains(&status.to_string()), "{error}");
+        assert!(warmd.stop().success());
+    }
 }
