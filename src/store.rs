@@ -19,6 +19,7 @@ mod health;
 mod hourly;
 mod keeper;
 mod names;
+mod owner;
 mod packed;
 mod pending;
 mod place;

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+#[path = "store_files/half_made.rs"]
+mod half_made;
+
 use chrono::{DateTime, Utc};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -26,6 +29,15 @@ impl Folder {
 
     fn path(&self) -> PathBuf {
         self.0.path().join("warmd.db")
+    }
+
+    /// One that holds these files.
+    fn with(files: &[(&str, &[u8])]) -> Self {
+        let folder = Self::new();
+        for (name, bytes) in files {
+            fs::write(folder.path().with_file_name(name), bytes).unwrap();
+        }
+        folder
     }
 
     fn names(&self) -> Vec<String> {

@@ -12,7 +12,7 @@ const KEPT: usize = 5;
 
 /// What is kept beside a file: the tail, and what SQLite has there. They are moved before it: were it the other way round, an end of the
 /// process in between would leave a log for the new file to mistake for its own.
-const COMPANIONS: [&str; 3] = [TAIL, "-wal", "-shm"];
+const COMPANIONS: [&str; 4] = [TAIL, "-journal", "-wal", "-shm"];
 
 /// Renames the file, which nobody has open any more, and what belongs to it; says to what.
 pub(super) fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {

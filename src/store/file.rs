@@ -1,16 +1,16 @@
-//! The state file: whose it is, who else has it, and which schema it holds.
+//! The state file: who else has it, and which schema it holds.
 //!
-//! Refuses, without touching it, whatever isn't a state file of warmd or comes from a newer one:
-//! this is told from the first 100 bytes, before SQLite sees the file. One that begins with nothing
-//! that SQLite knows is warmd's own, damaged, where the lock beside it says so.
+//! A new file is made in one transaction. If a kill or a full disk ends it, SQLite makes the file empty again at
+//! the next opening. Until then, its first page has warmd's `application_id`.
 
 use super::error::StoreError;
+use super::owner::{Found, OTHERS_DATABASE, examine};
 use super::schema::{APPLICATION_ID, MIGRATIONS, VERSION};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Read};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,63 +20,8 @@ const BUSY: Duration = Duration::from_secs(5);
 const LOG_LIMIT: i64 = 8 << 20;
 /// Pages of the file that SQLite keeps in memory at the most, in KiB: a quarter of what it would.
 const CACHE: i64 = 512;
-/// SQLite's file header: the magic at 0, `user_version` at 60, `application_id` at 68.
-const HEADER: u64 = 100;
-const MAGIC: &[u8] = b"SQLite format 3\0";
 /// What the name of the tail ends in: [`super::tail`].
 pub(super) const TAIL: &str = "-tail";
-/// What the lock says once a state file of warmd's lay beside it.
-const MARK: &[u8] = b"warmd keeps its state in the file beside this one\n";
-
-/// What lies where the state file is to be.
-#[derive(Debug)]
-pub(super) enum Found {
-    /// Nothing, or an empty file.
-    Nothing,
-    /// An empty file, where there was a state file once.
-    Emptied,
-    /// What looks like a state file.
-    Ours,
-    /// A state file once: what is wrong with it.
-    Spoiled(&'static str),
-}
-
-/// Refuses what isn't ours; what isn't there, or is empty, will be.
-pub(super) fn examine(path: &Path) -> Result<Found, StoreError> {
-    let not_ours = |why| Err(StoreError::NotOurs { path: path.to_owned(), why });
-    let kind = match fs::metadata(path) {
-        Ok(metadata) => metadata.file_type(),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
-        Err(e) => return Err(StoreError::io("look at", path)(e)),
-    };
-    if kind.is_dir() {
-        return Err(StoreError::Directory { path: path.to_owned() });
-    }
-    if !kind.is_file() {
-        return not_ours("it is no regular file");
-    }
-    let mut header = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(HEADER).read_to_end(&mut header))
-        .map_err(StoreError::io("read", path))?;
-    if header.is_empty() {
-        if !is_marked(path) {
-            return Ok(Found::Nothing);
-        }
-        let log = fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0);
-        return Ok(if log { Found::Spoiled("it is empty, but for its log") } else { Found::Emptied });
-    }
-    if header.len() < HEADER as usize || !header.starts_with(MAGIC) {
-        let why = "it is no SQLite database";
-        return if is_marked(path) { Ok(Found::Spoiled(why)) } else { not_ours(why) };
-    }
-    let u32_at = |i: usize| u32::from_be_bytes([header[i], header[i + 1], header[i + 2], header[i + 3]]);
-    if u32_at(68) != APPLICATION_ID {
-        return not_ours("it is another program's SQLite database");
-    }
-    refuse_newer(path, u32_at(60))?;
-    Ok(Found::Ours)
-}
 
 /// Opens it, made anew or brought to the newest schema where need be. Wants the lock.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
@@ -167,7 +112,7 @@ pub(super) fn make_again(open: &Connection, path: &Path) -> Result<(), StoreErro
     fs::rename(&copy, path).map_err(StoreError::io("put back", path))
 }
 
-fn refuse_newer(path: &Path, found: u32) -> Result<(), StoreError> {
+pub(super) fn refuse_newer(path: &Path, found: u32) -> Result<(), StoreError> {
     if found > VERSION {
         return Err(StoreError::Newer { path: path.to_owned(), found, known: VERSION });
     }
@@ -205,30 +150,6 @@ pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
     }
 }
 
-/// Says in the lock that a state file of warmd's lies beside it. Where that can't be said now, it will
-/// be at the next start.
-pub(super) fn mark(lock: &File, path: &Path) {
-    if MARK.starts_with(&said(path))
-        && let Err(e) = lock.write_all_at(MARK, 0)
-    {
-        tracing::debug!("the lock can't be marked: {e}");
-    }
-}
-
-fn is_marked(path: &Path) -> bool {
-    said(path) == MARK
-}
-
-/// What the lock says.
-fn said(path: &Path) -> Vec<u8> {
-    let mut said = Vec::new();
-    if let Ok(lock) = File::open(beside(path, ".lock")) {
-        // What can't be read says nothing.
-        let _ = lock.take(MARK.len() as u64 + 1).read_to_end(&mut said);
-    }
-    said
-}
-
 /// A file that belongs to this one: the same name, with something after it.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -236,24 +157,42 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Brings the schema to [`VERSION`], a transaction a step; says whether there was anything to do.
+/// Brings the schema to [`VERSION`] in one transaction; returns whether there was anything to do.
 fn migrate(connection: &mut Connection, path: &Path) -> Result<bool, StoreError> {
     let doing = || StoreError::sqlite("bring up the schema");
     connection.busy_timeout(BUSY).map_err(doing())?;
     let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(doing())?;
     refuse_newer(path, found)?;
+    if found == VERSION {
+        return Ok(false);
+    }
+    // Deferred: to take the lock at once would make the first page, before which `auto_vacuum` must come.
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Deferred).map_err(doing())?;
     if found == 0 {
-        // Must come before the first table.
-        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(doing())?;
+        tx.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(doing())?;
+        refuse_tables(&tx, path)?;
     }
-    for (version, step) in (1..).zip(MIGRATIONS).skip(found as usize) {
-        let tx = connection.transaction_with_behavior(TransactionBehavior::Exclusive).map_err(doing())?;
+    tx.pragma_update(None, "application_id", APPLICATION_ID).map_err(doing())?;
+    for step in &MIGRATIONS[found as usize..] {
         tx.execute_batch(step).map_err(doing())?;
-        tx.pragma_update(None, "application_id", APPLICATION_ID).map_err(doing())?;
-        tx.pragma_update(None, "user_version", version).map_err(doing())?;
-        tx.commit().map_err(doing())?;
     }
-    Ok(found < VERSION)
+    tx.pragma_update(None, "user_version", VERSION).map_err(doing())?;
+    tx.commit().map_err(doing())?;
+    Ok(true)
+}
+
+/// Refuses a database that has no version of ours and is not empty either.
+fn refuse_tables(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let doing = || StoreError::sqlite("look at the tables");
+    let tables = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, u32>(0));
+    if tables.map_err(doing())? == 0 {
+        return Ok(());
+    }
+    let id = connection.pragma_query_value(None, "application_id", |row| row.get::<_, u32>(0));
+    if id.map_err(doing())? == APPLICATION_ID {
+        return Err(StoreError::Damaged { reason: "it has tables, and no version".to_owned() });
+    }
+    Err(StoreError::NotOurs { path: path.to_owned(), why: OTHERS_DATABASE })
 }
 
 fn tune(connection: &Connection, migrated: bool) -> rusqlite::Result<()> {

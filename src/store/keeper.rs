@@ -5,8 +5,9 @@
 
 use super::aside;
 use super::error::StoreError;
-use super::file::{self, Found};
+use super::file;
 use super::health::minute;
+use super::owner::{self, Found};
 use super::place::{Place, Whereabouts};
 use super::queue::Queue;
 use super::writer::{Recovered, Writer};
@@ -129,13 +130,13 @@ impl Keeper {
     fn open_file(&mut self) -> Result<Recovered, StoreError> {
         // One process must not have it open twice: to close the one would free the other's locks.
         self.stand_in = None;
-        file::examine(&self.path)?;
+        owner::examine(&self.path)?;
         if self.lock.is_none() {
             file::make_folder(&self.path)?;
             self.lock = Some(file::lock(&self.path)?);
         }
         // Again: another daemon may have made or migrated it before the lock was ours.
-        let found = file::examine(&self.path)?;
+        let found = owner::examine(&self.path)?;
         let opened = match found {
             Found::Spoiled(why) => Err(StoreError::Damaged { reason: why.to_owned() }),
             Found::Nothing | Found::Emptied | Found::Ours => self.connect(),
@@ -170,7 +171,7 @@ impl Keeper {
         }
         self.writer = Some(writer);
         if let Some(lock) = &self.lock {
-            file::mark(lock, &self.path);
+            owner::mark(lock, &self.path);
             self.place = Some(Place::of(&self.path, lock));
         }
         Ok(recovered)
@@ -314,7 +315,7 @@ impl Keeper {
             ));
         }
         if let Some(lock) = &self.lock {
-            file::mark(lock, &self.path);
+            owner::mark(lock, &self.path);
             self.place = Some(Place::of(&self.path, lock));
         }
         Ok(())

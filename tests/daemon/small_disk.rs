@@ -68,6 +68,13 @@ impl SmallDisk {
         }
     }
 
+    /// Takes up all the room but so much, in KiB.
+    pub(crate) fn fill_but(&self, room: u64) {
+        self.fill();
+        let filler = OpenOptions::new().write(true).open(self.path("filler")).unwrap();
+        filler.set_len(filler.metadata().unwrap().len() - (room << 10)).unwrap();
+    }
+
     /// Gives it back.
     pub(crate) fn make_room(&self) {
         fs::remove_file(self.path("filler")).unwrap();

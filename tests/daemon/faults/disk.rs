@@ -1,6 +1,7 @@
 //! A disk that is full, read-only or slow, and a state file that is damaged.
 
 mod counted;
+mod first_start;
 mod strace;
 
 use crate::sandboxed::Replicate;
