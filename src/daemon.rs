@@ -16,6 +16,7 @@ mod engine;
 mod listen;
 mod logs;
 mod looks;
+mod orphans;
 mod panics;
 mod problem;
 mod reload;

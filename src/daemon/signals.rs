@@ -1,6 +1,8 @@
-//! Signals: SIGTERM and SIGINT stop the daemon, a second one at once; SIGHUP reloads.
+//! Signals: SIGTERM and SIGINT stop the daemon, a second one at once; SIGHUP reloads; at SIGCHLD, orphans are
+//! waited for.
 
 use super::command::Handle;
+use super::orphans;
 use super::reload::Reloader;
 use crate::clock::Stopwatch;
 use rustix::process::Signal as Number;
@@ -19,6 +21,7 @@ pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    child: Signal,
     /// Those that would end the process, by their names, and mean nothing here: a file that may grow no
     /// further is the store's to deal with, and what rotates logs may say so by the first.
     others: Vec<(&'static str, Signal)>,
@@ -40,6 +43,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
+            child: signal(SignalKind::child())?,
             others: vec![
                 ("SIGUSR1", signal(SignalKind::user_defined1())?),
                 ("SIGUSR2", signal(SignalKind::user_defined2())?),
@@ -56,6 +60,8 @@ impl Signals {
             engine.ended().await;
         };
         tokio::pin!(over);
+        // Those that ended before the signals were caught.
+        orphans::reap();
         let mut asked: Option<Stopwatch> = None;
         loop {
             let signal = tokio::select! {
@@ -67,6 +73,10 @@ impl Signals {
                         tracing::info!("SIGHUP: reloading");
                         reloader.hang_up();
                     }
+                    continue;
+                }
+                _ = self.child.recv() => {
+                    orphans::reap();
                     continue;
                 }
                 name = next_of(&mut self.others) => {

@@ -11,6 +11,7 @@ pub(crate) mod isolation;
 mod kills;
 mod listener;
 mod network;
+mod orphans;
 mod process;
 mod replicate;
 mod secrets;

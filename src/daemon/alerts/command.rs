@@ -4,6 +4,7 @@
 use crate::alerts::event::Event;
 use crate::alerts::outbox::Failure;
 use crate::config::env::Env;
+use crate::daemon::orphans::Running;
 use crate::quote;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::os::unix::process::ExitStatusExt;
@@ -35,6 +36,8 @@ pub(super) async fn hand(
     command.args(arguments).current_dir("/").process_group(0).kill_on_drop(true);
     command.env_clear().envs(VARIABLES.iter().filter_map(|name| Some((name, env.os(name)?))));
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    // Dropped after the child.
+    let _running = Running::begin();
     let mut child = command.spawn().map_err(|error| Failure::of(format!("it can't be run: {error}")))?;
     // Dropped before the child: its number is its own for as long as it has not been waited for.
     let mut group = Group(child.id());
