@@ -104,3 +104,17 @@ fn a_file_of_warmds_that_has_lost_its_version_is_set_aside() {
     let (store, _) = open(&folder.path()).unwrap();
     assert!(store.health().notes()[0].contains("was damaged"), "{:?}", store.health());
 }
+
+#[test]
+fn a_damaged_file_takes_its_journal_along() {
+    let old = journal(&database(""));
+    let files: [(&str, &[u8]); 3] =
+        [("warmd.db", &[0x5a; 4096]), ("warmd.db-journal", &old), ("warmd.db.lock", LOCKS[2].as_bytes())];
+    let folder = Folder::with(&files);
+    let (store, _) = open(&folder.path()).unwrap();
+    assert!(store.health().notes()[0].contains("was damaged"), "{:?}", store.health());
+    drop(store);
+    let aside = folder.names().into_iter().find(|name| name.ends_with("Z-journal")).unwrap();
+    assert!(fs::read(folder.path().with_file_name(aside)).unwrap() == old);
+    assert!(!folder.names().contains(&"warmd.db-journal".to_owned()));
+}
