@@ -40,7 +40,7 @@ use listen::socket::{Socket, SocketFile};
 use listen::tcp::{Tcp, Trouble};
 use listen::{Limits, serve};
 use looks::Looks;
-use reload::{Reload, Reloader};
+use reload::{Reload, Reloader, SecretFiles};
 use signals::{Signals, Stop};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -109,6 +109,8 @@ impl Daemon {
             zones.describe()
         );
         let (zones, seen) = (Arc::new(Mutex::new(zones)), Arc::new(Notify::new()));
+        let secret_files = SecretFiles::default();
+        secret_files.are(configuration.secret_files.clone());
         let socket_file = Arc::downgrade(&listener);
         let mut looks = Looks::start(vec![
             Box::new(move || {
@@ -123,6 +125,7 @@ impl Daemon {
                 let client = client.clone();
                 move || client.look_at_trust()
             }),
+            looks::apart(secret_files.clone().look(reloader.clone())),
         ])?;
         let alerts = Alerts::new(&recovered.notes, store.clone(), &client, &env);
         tasks.start("alerts", alerts.courier.run(ending.clone()));
@@ -148,7 +151,7 @@ impl Daemon {
                 () = looks.ended() => anyhow::bail!("the thread that looks at files has ended"),
             }
         });
-        let reload = Reload { path, env, zones, engine: engine.clone(), seen };
+        let reload = Reload { path, env, zones, engine: engine.clone(), seen, secret_files };
         tasks.start("reload", reload.run(requests, stop.clone()));
         tasks.start("calendar", calendar::run(engine.clone(), clock_set, stop.clone()));
         let (file, stopped) = (store.clone(), stop.clone());

@@ -134,6 +134,21 @@ impl When {
     }
 }
 
+impl Target {
+    /// Where its secrets are to be read.
+    pub fn sources(&self) -> impl Iterator<Item = &TokenSource> {
+        let (address, token) = match self {
+            Self::Webhook { address, token, .. } => (Some(address), token.as_ref()),
+            Self::Command(_) => (None, None),
+        };
+        let address = address.and_then(|address| match address {
+            Address::In(source) => Some(source),
+            Address::Here(_) => None,
+        });
+        address.into_iter().chain(token)
+    }
+}
+
 impl Format {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Json, Self::Slack, Self::Discord, Self::Ntfy];

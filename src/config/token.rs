@@ -108,6 +108,13 @@ impl TokenSource {
         }
     }
 
+    /// The files that it may be read from, there or not.
+    pub fn files(&self, env: &Env) -> impl Iterator<Item = PathBuf> {
+        let credential =
+            self.credential.as_ref().and_then(|name| Some(env.path(CREDENTIALS_DIRECTORY)?.join(name)));
+        credential.into_iter().chain(self.file.clone())
+    }
+
     /// Reads it, with warnings where others could read it too.
     pub fn read(&self, env: &Env) -> Result<(Token, Vec<String>), TokenError> {
         self.read_a("token", env)

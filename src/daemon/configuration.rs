@@ -8,8 +8,8 @@ use crate::config::webhook::Webhook;
 use crate::config::{self, Config, Problem, Problems, Secret, Severity};
 use crate::hours::zone::Zones;
 use chrono::{DateTime, Utc};
-use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -24,6 +24,8 @@ pub struct Configuration {
     pub aims: HashMap<AlertName, Aim>,
     /// Why a disabled model has no token although it would need one.
     pub tokenless: HashMap<ModelName, String>,
+    /// The files that these secrets may be read from.
+    pub secret_files: BTreeSet<PathBuf>,
     /// What the user should know.
     pub warnings: Vec<String>,
     /// Where the zones of its hours came from.
@@ -58,8 +60,10 @@ pub fn equip(loaded: config::Loaded, env: &Env, zones: &Zones) -> Result<Configu
     let mut warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
     let (mut tokens, mut tokenless) = (HashMap::new(), HashMap::new());
     let (mut problems, mut told) = (Vec::new(), HashSet::new());
+    let mut secret_files = BTreeSet::new();
     for model in &loaded.config.models {
         let Some(source) = model.token_source(&loaded.config.replicate) else { continue };
+        secret_files.extend(source.files(env));
         match source.read(env) {
             Ok((token, told)) => {
                 tokens.insert(model.name.clone(), token);
@@ -76,6 +80,9 @@ pub fn equip(loaded: config::Loaded, env: &Env, zones: &Zones) -> Result<Configu
         }
     }
     let aims = aims(&loaded, env, &mut problems, &mut warnings);
+    let of_alerts =
+        loaded.config.alerts.iter().filter(|alert| alert.enabled).flat_map(|alert| alert.target.sources());
+    secret_files.extend(of_alerts.flat_map(|source| source.files(env)));
     if !problems.is_empty() {
         return Err(ConfigurationError(Problems(problems)));
     }
@@ -86,6 +93,7 @@ pub fn equip(loaded: config::Loaded, env: &Env, zones: &Zones) -> Result<Configu
         tokens,
         aims,
         tokenless,
+        secret_files,
         warnings,
         zones: zones.clone(),
         loaded_at: clock::now(),

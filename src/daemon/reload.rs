@@ -1,6 +1,7 @@
 //! Hot reload: the file is read again when it changes, at SIGHUP, and when it is asked for; checked
 //! first, swapped whole. A bad file leaves the old one running, and says so.
 
+mod secrets;
 pub(super) mod watch;
 
 use super::command::{Command, Handle, Stopping};
@@ -10,6 +11,7 @@ use crate::config::env::Env;
 use crate::config::{Problem, Problems, Severity};
 use crate::drill;
 use crate::hours::zone::Zones;
+pub(super) use secrets::SecretFiles;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -89,6 +91,8 @@ pub(super) struct Reload {
     pub(super) engine: Handle,
     /// Rung when a look has found that the file is another.
     pub(super) seen: Arc<Notify>,
+    /// What it reads besides.
+    pub(super) secret_files: SecretFiles,
 }
 
 impl Reload {
@@ -158,6 +162,7 @@ impl Reload {
 
     async fn load(&self, configuration: Configuration) -> Result<Outcome, Stopping> {
         let warnings = configuration.warnings.clone();
+        self.secret_files.are(configuration.secret_files.clone());
         let changes = self.engine.ask(|reply| Command::Load(Box::new(configuration), reply)).await?;
         tracing::info!("{} reloaded: {} changes", self.path.display(), changes.len());
         for change in &changes {

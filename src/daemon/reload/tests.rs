@@ -10,7 +10,8 @@ async fn loaded(meanwhile: impl FnOnce(&mut Zones)) -> (Zones, Zones, Vec<Zones>
     std::fs::write(&path, FILE).unwrap();
     let (engine, mut commands) = Handle::new();
     let zones = Arc::new(Mutex::new(Zones::built_in()));
-    let reload = Reload { path, env: Env::default(), zones: zones.clone(), engine, seen: Arc::default() };
+    let (env, seen, secret_files) = (Env::default(), Arc::default(), SecretFiles::default());
+    let reload = Reload { path, env, zones: zones.clone(), engine, seen, secret_files };
     let takes = async {
         let Some(Command::Load(configuration, reply)) = commands.recv().await else {
             panic!("it is loaded first");

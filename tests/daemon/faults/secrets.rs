@@ -4,6 +4,7 @@
 //! itself finds it, and what tempts the daemon most.
 
 mod repeated;
+mod rotated;
 
 use super::listener::{through, under};
 use crate::sandboxed::{Replicate, brisk};
