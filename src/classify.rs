@@ -34,7 +34,15 @@ pub fn judge(order: &Order, due_at: DateTime<Utc>, seen: &Observation) -> Heartb
             }
         }
         Answer::Busy => ended(Outcome::Busy),
-        Answer::Failed(error) => Heartbeat { predict, ..brought_nothing(Outcome::Failed, error) },
+        Answer::Failed(error) => {
+            let verdict = seen.signs.predict.map(|_| cold_or_warm(order, seen.total, &seen.signs));
+            Heartbeat {
+                evidence: verdict.as_ref().map(|verdict| verdict.evidence),
+                wait: verdict.map(|verdict| whole_micros(verdict.wait)),
+                predict,
+                ..brought_nothing(Outcome::Failed, error)
+            }
+        }
         Answer::Rejected(rejection, error) => {
             Heartbeat { rejection: Some(*rejection), ..brought_nothing(Outcome::Rejected, error) }
         }
@@ -42,6 +50,20 @@ pub fn judge(order: &Order, due_at: DateTime<Utc>, seen: &Observation) -> Heartb
         Answer::TimedOut(error) => brought_nothing(Outcome::TimedOut, error),
         Answer::Unreachable(error) => brought_nothing(Outcome::Unreachable, error),
     }
+}
+
+/// Whether the prediction had to wait for a boot; none where no prediction ran.
+pub fn had_to_boot(order: &Order, seen: &Observation) -> Option<bool> {
+    let ran = match seen.answer {
+        Answer::Succeeded => true,
+        Answer::Failed(_) => seen.signs.predict.is_some(),
+        Answer::Busy
+        | Answer::Rejected(..)
+        | Answer::RateLimited(_)
+        | Answer::TimedOut(_)
+        | Answer::Unreachable(_) => false,
+    };
+    ran.then(|| cold_or_warm(order, seen.total, &seen.signs).cold)
 }
 
 /// A due that was not sent: skipped, or dropped by the pace.

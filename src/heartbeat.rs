@@ -206,13 +206,13 @@ pub struct Heartbeat {
     pub done_at: DateTime<Utc>,
     /// The verdict.
     pub outcome: Outcome,
-    /// What it rests on; none where it is neither cold nor warm.
+    /// What tells cold from warm; none where no prediction ran.
     pub evidence: Option<Evidence>,
     /// Set where the model answered with a prediction.
     pub total: Option<Duration>,
-    /// The queue and boot share of `total`.
+    /// The wait in the queue and for the boot.
     pub wait: Option<Duration>,
-    /// The provider's own predict time.
+    /// The provider's own predict time. A failed heartbeat has one only where its prediction ran.
     pub predict: Option<Duration>,
     /// Why it brought no answer, in a sentence.
     pub error: Option<String>,
@@ -235,6 +235,16 @@ impl Heartbeat {
             error: None,
             rejection: None,
         }
+    }
+
+    /// Whether its prediction ran and failed. Only a model that is up can do that.
+    pub const fn ran_and_failed(&self) -> bool {
+        matches!(self.outcome, Outcome::Failed) && self.predict.is_some()
+    }
+
+    /// Whether it shows that the model is up: it answered, or its prediction ran and failed.
+    pub const fn shows_model_up(&self) -> bool {
+        self.outcome.answered() || self.ran_and_failed()
     }
 
     /// Whether it was sent, or its due skipped or dropped.

@@ -97,7 +97,7 @@ pub enum State {
     Idle,
     /// A person must act.
     Blocked,
-    /// The last three or more brought no answer.
+    /// The last three or more brought no answer, or the last ten all failed.
     Failing,
     /// A boot is under way.
     Booting,

@@ -26,6 +26,15 @@ const SETUPS: usize = 16;
 /// How many dues of a row of failures are kept: doubling has reached any cap by then.
 const FAILED_DUES: usize = 16;
 
+/// This many heartbeats in a row that ran no prediction make a model `failing`.
+const FAILING: u32 = 3;
+
+/// This many in a row that failed do so too, though the model ran them.
+const ALL_FAILED: u32 = 10;
+
+/// How many of the last heartbeats are known by whether they ran and failed.
+const RECENT: usize = 10;
+
 /// `lead = "auto"` never goes under this, and is this while no boot is known.
 const SHORTEST_LEAD: Duration = Duration::from_mins(1);
 
@@ -40,10 +49,16 @@ pub struct Known {
     pub aimed: Option<String>,
     /// The last heartbeat that finished; never a skipped or dropped one.
     pub last: Option<Heartbeat>,
-    /// When the last warm, cold or busy one was done.
+    /// When the last one was done that showed the model up: warm, cold, busy, or run and failed.
     pub answered_at: Option<DateTime<Utc>>,
-    /// How many in a row were `failed`, `timed_out` or `unreachable`.
+    /// How many in a row were refused, `timed_out`, `unreachable`, or `failed` without having run.
     pub bad_in_a_row: u32,
+    /// How many in a row were `failed`, `timed_out` or `unreachable`, whether they ran or not.
+    pub failed_in_a_row: u32,
+    /// Of the last ones that finished, the latest at the end: whether it ran and failed.
+    pub recent: VecDeque<bool>,
+    /// The model's own words about the last one that ran and failed.
+    pub complaint: Option<String>,
     /// When those that were `timed_out` or `unreachable`, in a row, had been due.
     pub failed_dues: VecDeque<DateTime<Utc>>,
     /// Set while a person must act.
@@ -154,22 +169,30 @@ impl Known {
             Outcome::Skipped => return,
             Outcome::RateLimited => {}
             Outcome::Warm | Outcome::Cold | Outcome::Busy => {
-                self.answered_at = Some(heartbeat.done_at);
-                self.bad_in_a_row = 0;
+                self.failed_in_a_row = 0;
                 self.failed_dues.clear();
             }
             Outcome::Failed => {
-                self.bad_in_a_row = self.bad_in_a_row.saturating_add(1);
+                self.failed_in_a_row = self.failed_in_a_row.saturating_add(1);
                 self.failed_dues.clear();
             }
             Outcome::TimedOut | Outcome::Unreachable => {
-                self.bad_in_a_row = self.bad_in_a_row.saturating_add(1);
+                self.failed_in_a_row = self.failed_in_a_row.saturating_add(1);
                 push(&mut self.failed_dues, heartbeat.due_at, FAILED_DUES);
             }
-            Outcome::Rejected => {
-                self.bad_in_a_row = 0;
-                self.failed_dues.clear();
-            }
+            Outcome::Rejected => self.failed_dues.clear(),
+        }
+        if heartbeat.shows_model_up() {
+            self.answered_at = Some(heartbeat.done_at);
+            self.bad_in_a_row = 0;
+        } else if heartbeat.outcome != Outcome::RateLimited {
+            self.bad_in_a_row = self.bad_in_a_row.saturating_add(1);
+        }
+        if heartbeat.outcome != Outcome::RateLimited {
+            push(&mut self.recent, heartbeat.ran_and_failed(), RECENT);
+        }
+        if heartbeat.ran_and_failed() {
+            self.complaint.clone_from(&heartbeat.error);
         }
         // A 429 tells nothing of the token, the credit or the model: what was blocked stays so.
         if heartbeat.outcome != Outcome::RateLimited {
@@ -188,6 +211,15 @@ impl Known {
         }
         if heartbeat.sent_at <= heartbeat.done_at && !was_dropped(heartbeat) {
             self.last = Some(heartbeat.clone());
+        }
+    }
+
+    /// How many heartbeats in a row make the model `failing`; none where they don't.
+    pub fn failing_row(&self) -> Option<u32> {
+        if self.bad_in_a_row >= FAILING {
+            Some(self.bad_in_a_row)
+        } else {
+            Some(self.failed_in_a_row).filter(|row| *row >= ALL_FAILED)
         }
     }
 

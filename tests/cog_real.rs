@@ -173,6 +173,7 @@ async fn a_model_that_raises_has_failed(release: Release) {
     let seen = warmer.beat().await;
     assert!(matches!(&seen.answer, Answer::Failed(why) if why.contains("of clay")), "{seen:?}");
     assert!(seen.signs.setup.is_some());
+    assert!(seen.signs.predict.is_some(), "it ran: {seen:?}");
 }
 
 async fn a_worker_that_dies_has_failed(release: Release) {
@@ -180,7 +181,8 @@ async fn a_worker_that_dies_has_failed(release: Release) {
     let mut warmer = Warmer::of(&server.url(), json!({"dies": true}));
     let seen = warmer.beat().await;
     if release == COG_0_23 {
-        assert!(matches!(seen.answer, Answer::Failed(_)), "{seen:?}");
+        assert!(matches!(&seen.answer, Answer::Failed(why) if why.contains("UNHEALTHY")), "{seen:?}");
+        assert_eq!(seen.signs.predict, None, "no model is up behind it");
         let then = warmer.beat().await;
         assert!(matches!(&then.answer, Answer::Failed(why) if why.contains("UNHEALTHY")), "{then:?}");
     } else {

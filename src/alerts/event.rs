@@ -222,10 +222,13 @@ fn sentence(incident: &Incident, event: Kind, repeat: u32, now: DateTime<Utc>) -
         }
         Kind::Recovered => {
             let took = words((now - incident.since).num_seconds().max(0));
+            let failed = incident.heartbeat.as_ref().is_some_and(Heartbeat::ran_and_failed);
+            let again =
+                if failed { "runs predictions again, though the last one failed" } else { "answers again" };
             match incident.condition {
                 Condition::Cold => format!("{model} is warm again, after {took}"),
-                Condition::Failing => format!("{model} answers again, after {took} of failing"),
-                Condition::Blocked => format!("{model} answers again, after {took} of being blocked"),
+                Condition::Failing => format!("{model} {again}, after {took} of failing"),
+                Condition::Blocked => format!("{model} {again}, after {took} of being blocked"),
                 Condition::ConfigError => format!("the configuration is accepted again, after {took}"),
             }
         }

@@ -31,8 +31,8 @@ pub struct Standing<'a> {
     pub since: DateTime<Utc>,
     /// Why.
     pub reason: Option<&'a str>,
-    /// How many heartbeats in a row brought no answer.
-    pub bad_in_a_row: u32,
+    /// How many heartbeats in a row make it `failing`; none where they don't.
+    pub failing_row: Option<u32>,
     /// The last heartbeat that finished.
     pub last: Option<&'a Heartbeat>,
 }
@@ -111,6 +111,8 @@ impl Watch {
         let key = |condition| (condition, Some(model.clone()));
         if outcome.answered() {
             self.end(&key(Condition::Failing), Some(heartbeat));
+        }
+        if heartbeat.shows_model_up() {
             self.end(&key(Condition::Blocked), Some(heartbeat));
         }
         match outcome {
@@ -150,6 +152,12 @@ impl Watch {
         if state == State::Disabled {
             self.forget_model(model);
             return Vec::new();
+        }
+        // One that ran and failed ends it, unless the model only ever fails.
+        if let (None, Some(last)) = (standing.failing_row, standing.last)
+            && last.ran_and_failed()
+        {
+            self.end(&(Condition::Failing, Some(model.clone())), Some(last));
         }
         let condition = match state {
             State::Failing => Some(Condition::Failing),
@@ -227,7 +235,7 @@ impl Watch {
         let key = (condition, Some(model.clone()));
         let known = self.incidents.get(&key);
         let count = match condition {
-            Condition::Failing => standing.bad_in_a_row.max(1),
+            Condition::Failing => standing.failing_row.unwrap_or(1),
             // Heartbeats that are rejected while it lasts add to it.
             Condition::Cold | Condition::Blocked | Condition::ConfigError => {
                 known.map_or(1, |incident| incident.count)

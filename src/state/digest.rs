@@ -31,16 +31,17 @@ pub fn digest(
     seen: &Observation,
 ) -> Vec<Entry> {
     let heartbeat = classify::judge(order, due_at, seen);
+    let had_to_boot = classify::had_to_boot(order, seen);
     let in_hours = order.model.hours.at(heartbeat.sent_at).open;
     let mut entries = vec![What::Heartbeat { heartbeat: heartbeat.clone(), in_hours }];
-    entries.extend(boot(known, &heartbeat, seen, order.model.timeout));
+    entries.extend(boot(known, &heartbeat, had_to_boot, seen, order.model.timeout));
     if let Some(setup) = seen.signs.setup {
         // Repeated only when there is something new in it: the journal is not a log.
         if known.setups.back() != Some(&setup.started_at) {
             entries.push(What::Setup(setup));
         }
     }
-    entries.extend(spent(known, model, &heartbeat));
+    entries.extend(spent(known, model, &heartbeat, had_to_boot));
     let at = heartbeat.done_at;
     entries.into_iter().map(|what| Entry { model: model.name.clone(), at, what }).collect()
 }
@@ -89,7 +90,13 @@ pub fn accounted(known: &Known, model: &Model, now: DateTime<Utc>) -> Vec<Entry>
 
 /// The boot that this heartbeat shows, if any, with its duration where one is known. Each setup is one
 /// boot, however many heartbeats met it under way.
-fn boot(known: &Known, heartbeat: &Heartbeat, seen: &Observation, timeout: Duration) -> Option<What> {
+fn boot(
+    known: &Known,
+    heartbeat: &Heartbeat,
+    had_to_boot: Option<bool>,
+    seen: &Observation,
+    timeout: Duration,
+) -> Option<What> {
     let cut_off = matches!(seen.answer, Answer::TimedOut(_)) && seen.signs.met_starting;
     // The heartbeat before this one, where it was cut off in a boot: that goes on perhaps.
     let before = known.last.as_ref().filter(|last| last.outcome == Outcome::TimedOut);
@@ -102,7 +109,7 @@ fn boot(known: &Known, heartbeat: &Heartbeat, seen: &Observation, timeout: Durat
         let own = setup.completed_at.and_then(|end| (end - setup.started_at).to_std().ok());
         // A clock that was set right in between makes years of it.
         let own = own.filter(|took| *took <= LONGEST_BOOT).or(seen.signs.held).map(whole_micros);
-        if heartbeat.outcome == Outcome::Cold || seen.signs.met_starting {
+        if had_to_boot == Some(true) || seen.signs.met_starting {
             return Some(What::Boot { took: if cut_off { Some(timeout) } else { own } });
         }
         // One that this heartbeat did not wait for itself: it happened since the last answer. A
@@ -112,22 +119,22 @@ fn boot(known: &Known, heartbeat: &Heartbeat, seen: &Observation, timeout: Durat
         let since = contact.is_some_and(|contact| setup.started_at > contact);
         return since.then_some(What::Boot { took: own });
     }
-    if heartbeat.outcome == Outcome::Cold {
+    if had_to_boot == Some(true) {
         return Some(What::Boot { took: heartbeat.wait });
     }
     (cut_off && before.is_none()).then_some(What::Boot { took: Some(timeout) })
 }
 
 /// How the hours up to the end of this heartbeat were spent.
-fn spent(known: &Known, model: &Model, heartbeat: &Heartbeat) -> Vec<What> {
+fn spent(known: &Known, model: &Model, heartbeat: &Heartbeat, had_to_boot: Option<bool>) -> Vec<What> {
     let Some(mark) = known.accounted_to else { return Vec::new() };
     let done = heartbeat.done_at;
-    let how = match heartbeat.outcome {
-        Outcome::Warm | Outcome::Busy => Spent::Warm,
-        Outcome::Cold => Spent::Cold,
-        Outcome::Failed | Outcome::Rejected | Outcome::TimedOut | Outcome::Unreachable => Spent::Unknown,
+    let how = match (had_to_boot, heartbeat.outcome) {
+        (Some(false), _) | (None, Outcome::Busy) => Spent::Warm,
+        (Some(true), _) => Spent::Cold,
         // These say nothing of the model: the next answer vouches for the stretch, as far as one may.
-        Outcome::RateLimited | Outcome::Skipped => return Vec::new(),
+        (None, Outcome::RateLimited | Outcome::Skipped) => return Vec::new(),
+        (None, _) => Spent::Unknown,
     };
     let reach = (heartbeat.sent_at - delta(model.interval * VOUCHED_INTERVALS)).clamp(mark.min(done), done);
     pieces(model, mark, reach, Spent::Unknown).chain(pieces(model, reach, done, how)).collect()

@@ -7,9 +7,6 @@ use crate::journal::State;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::time::Duration;
 
-/// This many failures in a row make a model `failing`.
-const FAILING: u32 = 3;
-
 /// An answer older than this many intervals is no longer one to go by.
 const FRESH_INTERVALS: u32 = 2;
 
@@ -45,12 +42,10 @@ pub fn standing(
     if let Some(block) = &known.block {
         return because(State::Blocked, block.error.clone());
     }
-    if known.bad_in_a_row >= FAILING {
+    if let Some(row) = known.failing_row() {
         let error = known.last.as_ref().map(why).unwrap_or_default();
-        return because(
-            State::Failing,
-            format!("the last {} brought no answer; the latest: {error}", known.bad_in_a_row),
-        );
+        let what = if row == known.bad_in_a_row { "brought no answer" } else { "all failed" };
+        return because(State::Failing, format!("the last {row} {what}; the latest: {error}"));
     }
     if let Some(flight) = live.in_flight {
         let beyond = now - flight.sent_at;
@@ -85,12 +80,12 @@ pub fn standing(
     };
     let age = known.answered_at.map(|at| now - at);
     // One in the future is from before the clock was set back, and good for as long as nothing failed.
-    let is_fresh = |age: TimeDelta| age < fresh && (age >= TimeDelta::zero() || last.outcome.answered());
+    let is_fresh = |age: TimeDelta| age < fresh && (age >= TimeDelta::zero() || last.shows_model_up());
     // One attempt that brought nothing does not take back what is known for two intervals.
     if age.is_some_and(is_fresh) {
         return (State::Warm, None);
     }
-    if last.outcome.answered() {
+    if last.shows_model_up() {
         let age = age.and_then(|age| age.to_std().ok()).unwrap_or_default();
         return because(
             State::Unknown,

@@ -82,6 +82,16 @@ impl Story {
         self.seen(sent, wait + 0.1, Answer::Succeeded, Signs { queue_wait, ..Signs::default() })
     }
 
+    /// A prediction that ran for a tenth of a second after such a wait, and failed.
+    fn ran_and_failed(&mut self, sent: f64, wait: f64) -> Heartbeat {
+        let signs = Signs {
+            queue_wait: Some(Duration::from_secs_f64(wait)),
+            predict: Some(Duration::from_millis(100)),
+            ..Signs::default()
+        };
+        self.seen(sent, wait + 0.1, Answer::Failed("flagged".to_owned()), signs)
+    }
+
     fn spent(&self, asked: Spent) -> f64 {
         let mut sum = 0.0;
         for entry in &self.journal {
@@ -328,6 +338,53 @@ fn three_failures_in_a_row_are_failing_and_one_answer_ends_it() {
     story.queued(150.0, 0.1);
     assert_eq!(story.state(151.0), State::Warm);
     assert_eq!(story.state(211.0), State::Unknown, "an answer two intervals old is none to go by");
+}
+
+#[test]
+fn a_prediction_that_ran_and_failed_shows_that_the_model_is_up() {
+    let mut story = Story::begin(model(&["always"], 30), at(0.0));
+    let first = story.ran_and_failed(0.0, 4.0);
+    assert_eq!(
+        (first.outcome, first.evidence, first.total),
+        (Outcome::Failed, Some(Evidence::QueueWait), None)
+    );
+    assert_eq!(story.boots(), [Some(Duration::from_secs(4))]);
+    assert!((story.spent(Spent::Cold) - 4.1).abs() < 0.01, "it waited for a boot");
+    for beat in 1..9 {
+        story.ran_and_failed(f64::from(beat) * 30.0, 0.1);
+        assert_eq!(story.state(f64::from(beat) * 30.0 + 1.0), State::Warm);
+    }
+    assert!((story.spent(Spent::Warm) - (8.0 * 30.0 + 0.2 - 4.1)).abs() < 0.01);
+    assert_eq!(story.spent(Spent::Unknown), 0.0);
+    assert_eq!((story.known.failed_in_a_row, story.known.failing_row()), (9, None));
+    assert_eq!(story.known.complaint.as_deref(), Some("flagged"));
+    story.ran_and_failed(270.0, 0.1);
+    assert_eq!(story.known.failing_row(), Some(10), "a model that only ever fails says so");
+    let (state, reason) = standing(&story.model, &story.known, &Live::default(), true, at(271.0));
+    assert_eq!(
+        (state, reason.as_deref()),
+        (State::Failing, Some("the last 10 all failed; the latest: flagged"))
+    );
+    story.queued(300.0, 0.1);
+    assert_eq!((story.state(301.0), story.known.failing_row()), (State::Warm, None));
+    assert_eq!(story.known.recent.iter().filter(|failed| **failed).count(), 9, "of the last ten");
+}
+
+#[test]
+fn three_in_a_row_that_did_not_run_are_failing_whatever_ran_before() {
+    let mut story = Story::begin(model(&["always"], 30), at(0.0));
+    for beat in 0..5 {
+        story.ran_and_failed(f64::from(beat) * 30.0, 0.1);
+    }
+    let setup_failed = || Answer::Failed("its setup failed".to_owned());
+    for beat in 5..8 {
+        assert_ne!(story.state(f64::from(beat) * 30.0), State::Failing);
+        story.seen(f64::from(beat) * 30.0, 0.1, setup_failed(), Signs::default());
+    }
+    assert_eq!((story.state(211.0), story.known.failing_row()), (State::Failing, Some(3)));
+    assert!((story.spent(Spent::Unknown) - 89.9).abs() < 0.01, "{}", story.spent(Spent::Unknown));
+    story.ran_and_failed(240.0, 0.1);
+    assert_eq!(story.state(241.0), State::Warm);
 }
 
 #[test]

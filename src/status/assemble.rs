@@ -103,7 +103,7 @@ fn model_status(live: &LiveModel, sum: &Summary, since: DateTime<Utc>, at: DateT
         boot: sum.boot.boot_status(sum.boots),
         notes: Vec::new(),
     };
-    status.notes = notes::notes(model, &live.facts, &status);
+    status.notes = notes::notes(model, known, &live.facts, &status);
     status
 }
 

@@ -3,8 +3,10 @@
 use super::ModelStatus;
 use crate::config::{Model, Probe, Target};
 use crate::heartbeat::Outcome;
+use crate::journal::State;
 use crate::provider::Facts;
 use crate::quote;
+use crate::state::Known;
 
 /// Fewer answers than this tell no tendency.
 const ENOUGH: u64 = 5;
@@ -13,7 +15,7 @@ const ENOUGH: u64 = 5;
 const CROWDED: f64 = 0.25;
 
 /// The notes of one model, whose figures are already in `status`.
-pub(super) fn notes(model: &Model, facts: &Facts, status: &ModelStatus) -> Vec<String> {
+pub(super) fn notes(model: &Model, known: &Known, facts: &Facts, status: &ModelStatus) -> Vec<String> {
     let mut notes = Vec::new();
     if facts.official == Some(true) {
         notes.push(
@@ -34,6 +36,16 @@ pub(super) fn notes(model: &Model, facts: &Facts, status: &ModelStatus) -> Vec<S
                     .to_owned()
             }
         });
+    }
+    let failed = known.recent.iter().filter(|failed| **failed).count();
+    // Where the model is failing, the reason says it.
+    if failed > 0 && status.state != State::Failing {
+        notes.push(format!(
+            "{failed} of the last {} heartbeats ran and failed: the model is up, but users may meet the same; \
+             the latest: {}",
+            known.recent.len(),
+            known.complaint.as_deref().unwrap_or("without a word of why")
+        ));
     }
     if model.probe == Probe::Health {
         notes.push("only its health check is asked (probe = \"health\"): no latency is measured".to_owned());

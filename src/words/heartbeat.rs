@@ -20,8 +20,10 @@ pub(crate) fn verdict(heartbeat: &LastHeartbeat) -> String {
 
 /// What the verdict rests on.
 fn evidence(heartbeat: &LastHeartbeat) -> Option<String> {
+    // Of a failed one, the error says more.
+    let verdict = heartbeat.evidence.filter(|_| heartbeat.outcome != Outcome::Failed)?;
     let cold = heartbeat.outcome == Outcome::Cold;
-    Some(match heartbeat.evidence? {
+    Some(match verdict {
         Evidence::SetupTime if cold => "by its setup time: it waited for a new setup".to_owned(),
         Evidence::SetupTime => "by its setup time: the setup was done before".to_owned(),
         Evidence::QueueWait => match heartbeat.wait {

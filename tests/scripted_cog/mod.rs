@@ -70,6 +70,12 @@ pub fn succeeded(predict_time: f64) -> Line {
     says(200, json!({"id": "p", "output": "hi", "status": "succeeded", "logs": "", "metrics": metrics}))
 }
 
+/// A model that raised, as 0.23 says it.
+pub fn raised(why: &str, predict_time: f64) -> Line {
+    let metrics = json!({"predict_time": predict_time});
+    says(200, json!({"id": "p", "error": why, "status": "failed", "logs": "", "metrics": metrics}))
+}
+
 pub fn at_capacity() -> Line {
     says(409, json!({"error": "At capacity - all prediction slots busy", "status": "failed"}))
 }

@@ -46,6 +46,7 @@ struct Scene {
     now: DateTime<Utc>,
     state: State,
     bad: u32,
+    last: Option<Heartbeat>,
     told: Vec<Event>,
     kept: BTreeMap<String, String>,
 }
@@ -55,7 +56,8 @@ impl Scene {
         let mut watch = Watch::new(HOST, []);
         let alerts: Vec<Arc<Alert>> = alerts.into_iter().map(Arc::new).collect();
         watch.run(&alerts, |_| true);
-        Self { watch, now: start(), state: State::Unknown, bad: 0, told: Vec::new(), kept: BTreeMap::new() }
+        let (told, kept) = (Vec::new(), BTreeMap::new());
+        Self { watch, now: start(), state: State::Unknown, bad: 0, last: None, told, kept }
     }
 
     fn beat(&mut self, outcome: Outcome, in_hours: bool) {
@@ -70,6 +72,17 @@ impl Scene {
             Outcome::RateLimited | Outcome::Skipped => {}
         }
         self.watch.saw(&Entry { model: name("llama"), at: self.now, what });
+        self.last = Some(heartbeat(outcome, self.now));
+        self.look();
+    }
+
+    /// A prediction that ran and failed.
+    fn ran_and_failed(&mut self) {
+        let predict = Some(Duration::from_secs(1));
+        let ended = Heartbeat { predict, ..heartbeat(Outcome::Failed, self.now) };
+        (self.bad, self.state, self.last) = (0, State::Warm, Some(ended.clone()));
+        let what = What::Heartbeat { heartbeat: ended, in_hours: true };
+        self.watch.saw(&Entry { model: name("llama"), at: self.now, what });
         self.look();
     }
 
@@ -79,8 +92,8 @@ impl Scene {
             subject: Subject { target: &target, state: self.state },
             since: self.now,
             reason: Some("because"),
-            bad_in_a_row: self.bad,
-            last: None,
+            failing_row: Some(self.bad).filter(|bad| *bad >= 3),
+            last: self.last.as_ref(),
         };
         let told = self.watch.look(&name("llama"), &standing, self.now);
         self.told.extend(told);
@@ -194,6 +207,25 @@ fn a_recovery_has_the_heartbeat_that_ended_it() {
         assert_eq!((heartbeat.outcome, heartbeat.sent_at), (ends, scene.now));
         assert!(scene.told.is_empty());
     }
+}
+
+#[test]
+fn one_that_ran_and_failed_ends_what_said_that_it_did_not_run() {
+    let mut scene = Scene::of([alert("ops")]);
+    scene.ran_and_failed();
+    (0..3).for_each(|_| scene.beat(Outcome::Unreachable, true));
+    scene.beat(Outcome::Rejected, true);
+    assert_eq!(scene.kinds(), [Kind::Failing, Kind::Blocked]);
+    scene.ran_and_failed();
+    let over = scene.told.clone();
+    assert_eq!(scene.kinds(), [Kind::Recovered; 2]);
+    assert!(
+        over[0].text.contains("llama runs predictions again, though the last one failed"),
+        "{}",
+        over[0].text
+    );
+    scene.pass(60);
+    assert!(scene.heard().is_empty());
 }
 
 #[test]

@@ -29,7 +29,7 @@ impl Engine {
             subject: Subject { target: &slot.model.target, state },
             since: slot.known.state.map_or(now, |(_, since)| since),
             reason,
-            bad_in_a_row: slot.known.bad_in_a_row,
+            failing_row: slot.known.failing_row(),
             last: slot.known.last.as_ref(),
         };
         let events = self.watch.look(name, &standing, now);

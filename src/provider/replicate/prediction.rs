@@ -17,6 +17,9 @@ pub(super) const READ: [&str; 7] =
 /// How much of a prediction's own error is kept, in characters.
 const ERROR_LIMIT: usize = 500;
 
+/// A prediction that ended before it ran can bear a run of some microseconds, which is made up.
+const SHORTEST_RUN: Duration = Duration::from_micros(100);
+
 /// How far apart the clocks may be that write one prediction's times: 33 ms were seen.
 const CLOCK_SLACK: TimeDelta = TimeDelta::seconds(1);
 
@@ -180,12 +183,18 @@ impl Prediction {
     /// cancelled one can bear a start that was made up.
     pub(super) fn signs(&self) -> Signs {
         match self.status {
+            Status::Failed if !self.has_run() => Signs::default(),
             Status::Succeeded | Status::Failed => self.times(),
             // Its time ran out before it had started.
             Status::Aborted => Signs { met_starting: true, ..Signs::default() },
             Status::Other(_) if self.has_output => self.times(),
             Status::Starting | Status::Processing | Status::Canceled | Status::Other(_) => Signs::default(),
         }
+    }
+
+    /// Whether the model ran it: one that failed may have done so while it waited.
+    fn has_run(&self) -> bool {
+        self.started_at.is_some() && self.predict().is_some_and(|ran| ran >= SHORTEST_RUN)
     }
 
     fn times(&self) -> Signs {
@@ -310,6 +319,26 @@ mod tests {
             "created_at": "2026-11-20T08:00:00.000Z", "started_at": "2026-11-20T08:00:30.000Z",
             "completed_at": "2026-11-20T08:00:30.000Z", "metrics": {"predict_time": 3e-06}}));
         assert_eq!(made_up.signs(), Signs::default());
+    }
+
+    #[test]
+    fn one_that_failed_before_it_ran_is_no_evidence() {
+        let ran = json!({"id": "a1", "status": "failed", "error": "NSFW content detected",
+            "created_at": "2026-11-20T08:00:00.000Z", "started_at": "2026-11-20T08:00:00.500Z",
+            "completed_at": "2026-11-20T08:00:01.500Z", "metrics": {"predict_time": 1.0}});
+        let signs = parse(&ran).signs();
+        assert_eq!(
+            (signs.predict, signs.queue_wait),
+            (Some(Duration::from_secs(1)), Some(Duration::from_millis(500)))
+        );
+        let with = |key: &str, value: Value| {
+            let mut other = ran.clone();
+            other[key] = value;
+            parse(&other).signs()
+        };
+        assert_eq!(with("started_at", Value::Null), Signs::default());
+        assert_eq!(with("metrics", json!({"predict_time": 3e-06})), Signs::default());
+        assert_eq!(with("metrics", Value::Null).predict, Some(Duration::from_secs(1)));
     }
 
     #[test]

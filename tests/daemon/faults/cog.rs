@@ -7,7 +7,7 @@ mod scripted_cog;
 
 use crate::support::{Home, PATIENCE, wait_until};
 use chrono::{DateTime, TimeDelta, Utc};
-use scripted_cog::{HEALTH, Line, PREDICT, Server, at_capacity, health, says, succeeded};
+use scripted_cog::{HEALTH, Line, PREDICT, Server, at_capacity, health, raised, says, succeeded};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::time::Duration;
@@ -279,5 +279,46 @@ fn what_no_cog_server_says_makes_nothing_up() {
         let predict = last["predict"].as_f64();
         assert!(predict.is_none_or(|predict| (0.0..60.0).contains(&predict)), "{model}");
     }
+    assert!(warmd.stop().success());
+}
+
+#[test]
+fn a_model_that_runs_and_fails_is_up_and_failing_where_it_only_ever_fails() {
+    let up = hours_ago(1);
+    let flagged = || raised("Prediction failed: NSFW content detected", 0.01);
+    let now_and_then = [vec![succeeded(0.01)], vec![flagged(); 3], vec![succeeded(0.01)]].concat();
+    let servers = Servers::scripted(vec![
+        (vec![health("READY", &up)], now_and_then),
+        (vec![health("READY", &up)], vec![flagged()]),
+        (vec![health("SETUP_FAILED", &up)], vec![]),
+    ]);
+    let names = ["picky", "hopeless", "broken"];
+    let urls = servers.servers.iter().map(|server| server.url.clone());
+    // Far from any wait here, however busy the machine.
+    let more = "interval = \"1s\"\ncold_after = \"20s\"";
+    let home = Home::at_trace(&config(names.into_iter().zip(urls).map(|(name, url)| (name, url, more))));
+    let warmd = home.start();
+    let model = home.model_when("picky", "three failures", |model| count(model, "failed") == 3);
+    assert_eq!((&model["state"], &model["last"]["total"]), (&json!("warm"), &Value::Null), "{model}");
+    let notes = model["notes"].to_string();
+    assert!(notes.contains("3 of the last 4 heartbeats ran and failed"), "{notes}");
+    assert!(notes.contains("NSFW content detected"), "{notes}");
+    let model = home.model_when("picky", "an answer", |model| count(model, "warm") == 2);
+    assert_eq!(count(&model, "failed"), 3);
+    assert!(model["hours"]["unknown"].as_f64() < Some(1.5), "the failures' time was warm: {model}");
+
+    let model = home.model_when("broken", "failing", |model| model["state"] == "failing");
+    assert!(count(&model, "failed") >= 3 && reason(&model).contains("brought no answer"), "{model}");
+    assert_eq!(model["hours"]["warm"], 0.0, "{model}");
+
+    let model = home.model_when("hopeless", "nine failures", |model| count(model, "failed") == 9);
+    assert_eq!(model["state"], "warm", "{model}");
+    let model = home.model_when("hopeless", "failing", |model| model["state"] == "failing");
+    assert_eq!(count(&model, "failed"), 10, "{model}");
+    assert!(reason(&model).starts_with("the last 10 all failed; the latest: "), "{model}");
+    warmd.kill();
+    let warmd = home.start();
+    let model = home.model_when("hopeless", "failing after a restart", |model| model["state"] == "failing");
+    assert!(reason(&model).contains("all failed"), "{model}");
     assert!(warmd.stop().success());
 }

@@ -563,3 +563,29 @@ fn words_and_times_that_nobody_has_seen_before_make_nothing_up() {
     assert_eq!(good["state"], "warm");
     assert!(warmd.stop().success());
 }
+
+#[test]
+fn a_prediction_that_ran_and_failed_shows_a_model_that_is_up() {
+    let failed = |model: &str, ran: bool| {
+        let body = with(
+            ended(model),
+            json!({"status": "failed", "output": null, "error": "please retry (code: PA)"}),
+        );
+        if ran { body } else { with(body, json!({"started_at": null, "metrics": null})) }
+    };
+    let stand_in = StandIn::start(move |seen| match seen.what {
+        What::Create => Some(reply(201, &under_way(&seen.model))),
+        What::Read => Some(reply(200, &failed(&seen.model, seen.model == "ran"))),
+        What::LookUp | What::Cancel => None,
+    });
+    let home = Home::at_trace(&stand_in.config(&[("ran", ""), ("waited", "")]));
+    let warmd = home.start();
+    let model = home.model_when("ran", "three failures", |model| count(model, "failed") >= 3);
+    assert_eq!((&model["state"], &model["last"]["outcome"]), (&json!("warm"), &json!("failed")), "{model}");
+    assert_eq!(model["last"]["evidence"], "queue-wait");
+    assert!(model["notes"].to_string().contains("please retry (code: PA)"), "{model}");
+    assert!(model["hours"]["warm"].as_f64() > Some(1.0), "{model}");
+    let model = home.model_when("waited", "failing", |model| model["state"] == "failing");
+    assert_eq!((&model["last"]["predict"], &model["hours"]["warm"]), (&Value::Null, &json!(0.0)), "{model}");
+    assert!(warmd.stop().success());
+}

@@ -1,6 +1,6 @@
 //! The prediction itself, and what is looked at behind it.
 
-use super::super::health::{HOLD, Said, State};
+use super::super::health::{HOLD, Health, Said, State};
 use super::super::prediction::{self, Verdict};
 use super::super::recipe::Recipe;
 use super::{Beat, Step};
@@ -93,24 +93,47 @@ impl Beat<'_> {
     /// somebody else's that came between the health check and this one, which makes the server
     /// busy. That a heartbeat queues then can't be helped, only told: 0.9 runs what it has been
     /// sent, whether the connection is closed meanwhile or not, and hears no cancelling.
+    ///
+    /// Where it failed, the server may have failed with it, and then shows nothing of a model that is up.
     async fn judged(&mut self, answer: Answer, took: Duration, recipe: &Recipe) -> Answer {
-        match (answer, self.signs.predict) {
-            (Answer::Failed(why), _) => Answer::Failed(hinted(why, recipe)),
-            (Answer::Succeeded, Some(predict)) if took.saturating_sub(predict) > HOLD => {
+        let predict = self.signs.predict;
+        let held = predict.filter(|predict| took.saturating_sub(*predict) > HOLD);
+        match (answer, predict, held) {
+            (Answer::Failed(why), Some(_), held) => {
+                if let Some(Said::Health(health)) = self.look().await {
+                    if let State::Down(why) = health.state {
+                        self.signs.predict = None;
+                        return Answer::Failed(why);
+                    }
+                    if let Some(predict) = held {
+                        self.note_boot(&health, predict);
+                    }
+                }
+                Answer::Failed(hinted(why, recipe))
+            }
+            (Answer::Failed(why), None, _) => Answer::Failed(hinted(why, recipe)),
+            (Answer::Succeeded, _, Some(predict)) => {
                 let Some(Said::Health(health)) = self.look().await else { return Answer::Succeeded };
-                let fresh = health.setup.filter(|setup| {
-                    setup.started_at >= self.sent_at && !self.order.known_setups.contains(&setup.started_at)
-                });
-                if fresh.is_some() && fresh != self.signs.setup {
-                    self.signs.setup = fresh;
-                    self.signs.held = self.ended.map(|(_, total)| total.saturating_sub(predict));
-                } else if fresh.is_none() && health.version.is_none() && self.queues().await {
+                let is_fresh = self.note_boot(&health, predict);
+                if !is_fresh && health.version.is_none() && self.queues().await {
                     return Answer::Busy;
                 }
                 Answer::Succeeded
             }
-            (answer, _) => answer,
+            (answer, ..) => answer,
         }
+    }
+
+    /// Whether a new setup is up behind a prediction that was held: notes that it was held for its boot.
+    fn note_boot(&mut self, health: &Health, predict: Duration) -> bool {
+        let fresh = health.setup.filter(|setup| {
+            setup.started_at >= self.sent_at && !self.order.known_setups.contains(&setup.started_at)
+        });
+        if fresh.is_some() && fresh != self.signs.setup {
+            self.signs.setup = fresh;
+            self.signs.held = self.ended.map(|(_, total)| total.saturating_sub(predict));
+        }
+        fresh.is_some()
     }
 
     /// What became of a server that answered 500: up to 0.16 it says DEFUNCT, and exits.
