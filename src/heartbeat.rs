@@ -87,11 +87,11 @@ pub enum Answer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rejection {
-    /// 401 (and 403 from a proxy before Cog): the token. On Replicate it blocks the whole account.
+    /// 401: the token. On Replicate it blocks the whole account.
     Token,
     /// 402: the credit. It blocks the whole account.
     Credit,
-    /// 404, 403: the model's name, or no right to it.
+    /// 404, 403: the model's name or address, or no right to it.
     Model,
     /// 422, or no input can be made: the input.
     Input,

@@ -18,11 +18,24 @@ const LONGEST_BACKOFF: Duration = Duration::from_mins(5);
 /// Backing off ends here for Cog: a refused connection costs nobody anything.
 const LONGEST_BACKOFF_COG: Duration = Duration::from_secs(30);
 
-/// A model whose name or input was rejected (404, 422) is looked at again this often.
+/// A model whose name or input is refused (404, 403, 422) is looked at again this often.
 const LOOK_AGAIN: Duration = Duration::from_hours(1);
+
+/// One that has answered before is looked at again sooner, since its refusal may pass: at its next
+/// due, then after these pauses.
+const LOOKS_AGAIN: [Duration; 5] = [
+    Duration::ZERO,
+    Duration::from_mins(1),
+    Duration::from_mins(2),
+    Duration::from_mins(5),
+    Duration::from_mins(15),
+];
 
 /// A server that refuses its token (401) is looked at again this often; an account sees to that itself.
 const LOOK_AGAIN_WITH_TOKEN: Duration = Duration::from_mins(15);
+
+/// It is looked at once more after this: the token may just have been replaced.
+const LOOK_AGAIN_SOON: Duration = Duration::from_secs(30);
 
 /// What the schedule remembers of one model within the process.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -138,18 +151,29 @@ fn due_within(
     }
     // Instants in the future are from before the clock was set back: they hold nothing up.
     let block = known.block.as_ref().filter(|block| block.at <= now);
-    if let Some((at, pause)) = block.and_then(|block| Some((block.at, look_again(model, block.rejection)?))) {
-        return on_grid((at + delta(pause)).max(cursor.dealt));
+    if let Some((at, pause)) =
+        block.and_then(|block| Some((block.at, look_again(model, known, block.rejection)?)))
+    {
+        // The last due within the pause: each of them counts from a due, not from the refusal after it.
+        let refused_due = grid::at_or_before(&model.name, interval, at);
+        let last = grid::at_or_before(&model.name, interval, refused_due + delta(pause));
+        return on_grid((last - TimeDelta::milliseconds(1)).max(at).max(cursor.dealt));
     }
     on_grid(cursor.dealt.max(backoff_ends(model, known, span, now).unwrap_or(cursor.dealt)))
 }
 
-/// How long a blocked model is left alone; none where that is its account's to say.
-fn look_again(model: &Model, rejection: Rejection) -> Option<Duration> {
+/// How long a refused model is left alone at most, or until its next due where that is later; none
+/// where that is its account's to say.
+fn look_again(model: &Model, known: &Known, rejection: Rejection) -> Option<Duration> {
+    let before = known.refusals.map_or(0, |refusals| refusals.times.saturating_sub(1) as usize);
     match rejection {
+        Rejection::Model | Rejection::Input if known.answered_at.is_some() => {
+            Some(LOOKS_AGAIN.get(before).copied().unwrap_or(LOOK_AGAIN))
+        }
         Rejection::Model | Rejection::Input => Some(LOOK_AGAIN),
+        Rejection::Token | Rejection::Credit if model.target.is_replicate() => None,
         Rejection::Token | Rejection::Credit => {
-            (!model.target.is_replicate()).then_some(LOOK_AGAIN_WITH_TOKEN)
+            Some(if before == 0 { LOOK_AGAIN_SOON } else { LOOK_AGAIN_WITH_TOKEN })
         }
     }
 }

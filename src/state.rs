@@ -32,6 +32,13 @@ const FAILING: u32 = 3;
 /// This many in a row that failed do so too, though the model ran them.
 const ALL_FAILED: u32 = 10;
 
+/// A refusal that has come so often in a row does not pass by itself.
+const LASTING_REFUSAL: u32 = 3;
+
+/// Refusals within this long of the first one count as one, however short the interval is: a proxy
+/// refuses for some seconds while a container is replaced.
+const ONE_REFUSAL: TimeDelta = TimeDelta::seconds(10);
+
 /// How many of the last heartbeats are known by whether they ran and failed.
 const RECENT: usize = 10;
 
@@ -61,8 +68,10 @@ pub struct Known {
     pub complaint: Option<String>,
     /// When those that were `timed_out` or `unreachable`, in a row, had been due.
     pub failed_dues: VecDeque<DateTime<Utc>>,
-    /// Set while a person must act.
+    /// Set while the last one was refused: see [`Known::is_blocked`].
     pub block: Option<Block>,
+    /// The refusals since the last answer.
+    pub refusals: Option<Refusals>,
     /// Set while it is held by hand.
     pub pause: Option<Pause>,
     /// The last boots, the latest at the end.
@@ -77,15 +86,24 @@ pub struct Known {
     pub state: Option<(State, DateTime<Utc>)>,
 }
 
-/// Why a person must act.
+/// A refusal: a person must act, unless it passes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Block {
-    /// Which hands are needed.
+    /// What was refused.
     pub rejection: Rejection,
     /// In a sentence.
     pub error: String,
     /// When it was last found so.
     pub at: DateTime<Utc>,
+}
+
+/// Refusals without an answer in between.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Refusals {
+    /// When the first one came.
+    pub since: DateTime<Utc>,
+    /// How many there were; those of the first seconds count as one.
+    pub times: u32,
 }
 
 /// Held by hand.
@@ -180,11 +198,15 @@ impl Known {
                 self.failed_in_a_row = self.failed_in_a_row.saturating_add(1);
                 push(&mut self.failed_dues, heartbeat.due_at, FAILED_DUES);
             }
-            Outcome::Rejected => self.failed_dues.clear(),
+            Outcome::Rejected => {
+                self.failed_dues.clear();
+                self.refusals = Some(Refusals::after(self.refusals, heartbeat.done_at));
+            }
         }
         if heartbeat.shows_model_up() {
             self.answered_at = Some(heartbeat.done_at);
             self.bad_in_a_row = 0;
+            self.refusals = None;
         } else if heartbeat.outcome != Outcome::RateLimited {
             self.bad_in_a_row = self.bad_in_a_row.saturating_add(1);
         }
@@ -212,6 +234,20 @@ impl Known {
         if heartbeat.sent_at <= heartbeat.done_at && !was_dropped(heartbeat) {
             self.last = Some(heartbeat.clone());
         }
+    }
+
+    /// Whether a person must act. A refusal of the name or the input may pass where the model has
+    /// answered before, until it has come three times.
+    pub fn is_blocked(&self) -> bool {
+        self.block.is_some() && !self.may_pass()
+    }
+
+    /// Whether the model was refused, in a way that may pass by itself.
+    pub fn may_pass(&self) -> bool {
+        let of_model = |block: &Block| matches!(block.rejection, Rejection::Model | Rejection::Input);
+        self.block.as_ref().is_some_and(of_model)
+            && self.answered_at.is_some()
+            && self.refusals.is_some_and(|refusals| refusals.times < LASTING_REFUSAL)
     }
 
     /// How many heartbeats in a row make the model `failing`; none where they don't.
@@ -260,6 +296,18 @@ impl Known {
             // One that ended in the future ended before the clock was set back: it tells nothing.
             last.done_at <= now && now - last.done_at < delta(interval)
         })
+    }
+}
+
+impl Refusals {
+    /// With one more, at `now`.
+    fn after(before: Option<Self>, now: DateTime<Utc>) -> Self {
+        // One in the future is from before the clock was set back.
+        match before.filter(|before| before.since <= now) {
+            Some(before) if now - before.since < ONE_REFUSAL => before,
+            Some(before) => Self { times: before.times.saturating_add(1), ..before },
+            None => Self { since: now, times: before.map_or(1, |before| before.times) },
+        }
     }
 }
 

@@ -31,8 +31,11 @@ pub struct Standing<'a> {
     pub since: DateTime<Utc>,
     /// Why.
     pub reason: Option<&'a str>,
-    /// How many heartbeats in a row make it `failing`; none where they don't.
+    /// How many heartbeats in a row make it `failing`; none where they don't, also where it is
+    /// `failing` by a refusal that may pass.
     pub failing_row: Option<u32>,
+    /// How often it was refused since the last answer.
+    pub refusals: u32,
     /// The last heartbeat that finished.
     pub last: Option<&'a Heartbeat>,
 }
@@ -160,7 +163,8 @@ impl Watch {
             self.end(&(Condition::Failing, Some(model.clone())), Some(last));
         }
         let condition = match state {
-            State::Failing => Some(Condition::Failing),
+            // A refusal that lasts is told as `blocked`.
+            State::Failing => standing.failing_row.map(|_| Condition::Failing),
             State::Blocked => Some(Condition::Blocked),
             State::Disabled
             | State::Paused
@@ -237,9 +241,8 @@ impl Watch {
         let count = match condition {
             Condition::Failing => standing.failing_row.unwrap_or(1),
             // Heartbeats that are rejected while it lasts add to it.
-            Condition::Cold | Condition::Blocked | Condition::ConfigError => {
-                known.map_or(1, |incident| incident.count)
-            }
+            Condition::Blocked => known.map_or(standing.refusals.max(1), |incident| incident.count),
+            Condition::Cold | Condition::ConfigError => known.map_or(1, |incident| incident.count),
         };
         let is_known =
             |one: &Incident| one.over || (one.count == count && one.reason.as_deref() == standing.reason);

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 /// While the token or the credit is refused, one heartbeat of the account looks again this often.
 const LOOK_AGAIN: Duration = Duration::from_mins(15);
 
+/// After the first refusal one looks once more: the token may just have been replaced.
+const LOOK_AGAIN_SOON: Duration = Duration::from_secs(30);
+
 /// One account.
 #[derive(Debug)]
 pub(super) struct Account {
@@ -65,7 +68,15 @@ impl Account {
     pub(super) fn landed(&mut self, model: &ModelName, heartbeat: &Heartbeat, sent: Instant, now: Instant) {
         if let Some(rejection @ (Rejection::Token | Rejection::Credit)) = heartbeat.rejection {
             let error = heartbeat.error.clone().unwrap_or_default();
-            self.block(rejection, error, now, now + LOOK_AGAIN);
+            let look_at = match &self.block {
+                None => now + LOOK_AGAIN_SOON,
+                // It was sent before the account was found blocked: that is known.
+                Some(block) if sent < block.since => return,
+                Some(block) if block.looking.as_ref() == Some(model) => now + LOOK_AGAIN,
+                // One that was sent by hand delays no look.
+                Some(block) => block.look_at,
+            };
+            self.block(rejection, error, now, look_at);
             return;
         }
         // What was created before the credit ran out may well run on: that tells nothing.

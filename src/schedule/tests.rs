@@ -284,7 +284,7 @@ fn a_refused_token_is_its_accounts_matter_or_looked_at_again_by_the_quarter() {
         life.until(at("20T13:00:00")).sent.len()
     };
     let cog = Target::Cog { base: "http://127.0.0.1:5000".parse().unwrap() };
-    assert!((4..=5).contains(&token(cog)));
+    assert!((5..=6).contains(&token(cog)), "once more after half a minute");
     let deployment = Target::Deployment { owner: "acme".to_owned(), name: "m".to_owned() };
     assert!(token(deployment) >= 120, "nothing holds it that its account does not");
 }
@@ -304,6 +304,83 @@ fn a_rejected_model_is_looked_at_again_by_the_hour() {
     life.until(at("20T18:00:00"));
     assert!((6..=7).contains(&life.sent.len()), "{:?}", life.dues());
     assert!(want(&life.model, &life.known, life.now).is_some(), "and at once where it is asked for");
+}
+
+/// Seconds between the looks at a model that has answered, and is refused from then on; whether it is
+/// blocked after each.
+fn refused_after_an_answer(interval_s: u64, rejection: Rejection, target: Target) -> (Vec<i64>, Vec<bool>) {
+    let mut life = Life::start(Model { target, ..model("m", &["always"], interval_s) }, at("20T12:00:00"));
+    life.until(at("20T12:00:01") + TimeDelta::seconds(interval_s.cast_signed() * 3));
+    (life.outcome, life.rejection) = (Outcome::Rejected, rejection);
+    let (before, mut blocked) = (life.sent.len(), Vec::new());
+    while life.now < at("20T22:00:00") {
+        let sent = life.sent.len();
+        let due = life.plan().due.unwrap();
+        life.until(due + TimeDelta::milliseconds(1));
+        blocked.extend((life.sent.len() > sent).then(|| life.known.is_blocked()));
+    }
+    let dues = &life.dues()[before..];
+    (dues.windows(2).map(|pair| (pair[1] - pair[0]).num_seconds()).collect(), blocked)
+}
+
+#[test]
+fn one_refusal_of_a_model_that_has_answered_is_no_verdict() {
+    for rejection in [Rejection::Model, Rejection::Input] {
+        let cog = Target::Cog { base: "http://127.0.0.1:5000".parse().unwrap() };
+        let deployment = Target::Deployment { owner: "acme".to_owned(), name: "m".to_owned() };
+        for target in [cog, deployment] {
+            for interval in [10, 30, 45, 50, 59, 60] {
+                let (pauses, blocked) = refused_after_an_answer(interval, rejection, target.clone());
+                let step = interval.cast_signed();
+                let within = |pause: i64| pause / step * step;
+                assert_eq!(
+                    pauses[..6],
+                    [step, within(60), within(120), within(300), within(900), within(3_600)],
+                    "every {interval} s"
+                );
+                assert!(pauses[6..].iter().all(|pause| *pause == within(3_600)), "{pauses:?}");
+                assert!(pauses[0] + pauses[1] <= 120, "the third comes within two minutes: {pauses:?}");
+                assert_eq!(blocked[..4], [false, false, true, true], "every {interval} s");
+            }
+            // A long interval is never shortened.
+            let (pauses, blocked) = refused_after_an_answer(600, rejection, target.clone());
+            assert_eq!(pauses[..6], [600, 600, 600, 600, 600, 3_600]);
+            assert_eq!(blocked[..3], [false, false, true]);
+            // The refusals of the first ten seconds are one.
+            let (pauses, blocked) = refused_after_an_answer(1, rejection, target.clone());
+            assert_eq!(pauses[..13], [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 60, 120, 300]);
+            assert_eq!(blocked[..12], [[false; 11].as_slice(), &[true]].concat());
+        }
+    }
+}
+
+#[test]
+fn an_answer_ends_a_row_of_refusals_and_what_says_nothing_of_the_model_does_not() {
+    let mut life = Life::start(model("llama", &["always"], 30), at("20T12:00:00"));
+    life.until(at("20T12:01:00"));
+    let mut meet = |outcome| {
+        life.outcome = outcome;
+        life.beat(life.now);
+        life.now += TimeDelta::seconds(30);
+        (life.known.may_pass(), life.known.is_blocked())
+    };
+    assert_eq!(meet(Outcome::Rejected), (true, false));
+    assert_eq!(meet(Outcome::Rejected), (true, false));
+    assert_eq!(meet(Outcome::Warm), (false, false));
+    assert_eq!(meet(Outcome::Rejected), (true, false));
+    assert_eq!(meet(Outcome::RateLimited), (true, false));
+    assert_eq!(meet(Outcome::Unreachable), (false, false));
+    assert_eq!(meet(Outcome::Rejected), (true, false));
+    assert_eq!(meet(Outcome::Skipped), (true, false));
+    assert_eq!(meet(Outcome::Rejected), (false, true));
+    let json = serde_json::to_string(&life.known).unwrap();
+    assert!(serde_json::from_str::<Known>(&json).unwrap().is_blocked(), "it is known after a restart");
+    // Aimed at something else, it has not answered yet: a refusal there is a mistake in the file.
+    let what = What::Aimed { at: "cog http://other".to_owned() };
+    life.known.apply(&Entry { model: life.model.name.clone(), at: life.now, what });
+    life.outcome = Outcome::Rejected;
+    life.beat(life.now);
+    assert!(life.known.is_blocked());
 }
 
 #[test]

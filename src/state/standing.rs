@@ -40,7 +40,11 @@ pub fn standing(
         return because(State::Blocked, error.clone());
     }
     if let Some(block) = &known.block {
-        return because(State::Blocked, block.error.clone());
+        return if known.may_pass() {
+            because(State::Failing, format!("refused, which may pass: {}", block.error))
+        } else {
+            because(State::Blocked, block.error.clone())
+        };
     }
     if let Some(row) = known.failing_row() {
         let error = known.last.as_ref().map(why).unwrap_or_default();

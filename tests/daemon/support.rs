@@ -155,6 +155,13 @@ impl Home {
     }
 
     /// Waits until a model's part of the status is as asked for, and gives it.
+    /// The states that a model came into, one after the other.
+    pub(crate) fn states(&self, name: &str) -> Vec<String> {
+        let history = self.json(&["history", name]);
+        let changes = history["events"].as_array().unwrap().iter().filter(|event| event["event"] == "state");
+        changes.map(|event| event["to"].as_str().unwrap().to_owned()).collect()
+    }
+
     pub(crate) fn model_when(&self, name: &str, what: &str, is: impl Fn(&Value) -> bool) -> Value {
         let mut last = Value::Null;
         wait_until(&format!("{name}: {what}"), PATIENCE, || {

@@ -121,6 +121,11 @@ impl Server {
         Self { url, said, _serving: serving }
     }
 
+    /// Answers so from now on.
+    pub fn turns(&self, what: &str, lines: Vec<Line>) {
+        self.said.lines.lock().unwrap().insert(what.to_owned(), lines.into());
+    }
+
     /// The bodies of the requests of one kind.
     pub fn heard(&self, what: &str) -> Vec<Value> {
         let heard = self.said.heard.lock().unwrap();

@@ -46,6 +46,7 @@ struct Scene {
     now: DateTime<Utc>,
     state: State,
     bad: u32,
+    refusals: u32,
     last: Option<Heartbeat>,
     told: Vec<Event>,
     kept: BTreeMap<String, String>,
@@ -57,7 +58,7 @@ impl Scene {
         let alerts: Vec<Arc<Alert>> = alerts.into_iter().map(Arc::new).collect();
         watch.run(&alerts, |_| true);
         let (told, kept) = (Vec::new(), BTreeMap::new());
-        Self { watch, now: start(), state: State::Unknown, bad: 0, last: None, told, kept }
+        Self { watch, now: start(), state: State::Unknown, bad: 0, refusals: 0, last: None, told, kept }
     }
 
     fn beat(&mut self, outcome: Outcome, in_hours: bool) {
@@ -93,6 +94,7 @@ impl Scene {
             since: self.now,
             reason: Some("because"),
             failing_row: Some(self.bad).filter(|bad| *bad >= 3),
+            refusals: self.refusals,
             last: self.last.as_ref(),
         };
         let told = self.watch.look(&name("llama"), &standing, self.now);
@@ -207,6 +209,19 @@ fn a_recovery_has_the_heartbeat_that_ended_it() {
         assert_eq!((heartbeat.outcome, heartbeat.sent_at), (ends, scene.now));
         assert!(scene.told.is_empty());
     }
+}
+
+#[test]
+fn a_refusal_is_told_once_it_does_not_pass() {
+    let mut scene = Scene::of([alert("ops"), Alert { after: After::Count(4), ..alert("fourth") }]);
+    (scene.state, scene.refusals) = (State::Failing, 2);
+    scene.pass(600);
+    assert!(scene.heard().is_empty(), "it may pass");
+    (scene.state, scene.refusals) = (State::Blocked, 3);
+    scene.look();
+    assert_eq!(scene.heard(), [("ops".to_owned(), Kind::Blocked, 3)]);
+    scene.beat(Outcome::Rejected, true);
+    assert_eq!(scene.heard(), [("fourth".to_owned(), Kind::Blocked, 4)]);
 }
 
 #[test]

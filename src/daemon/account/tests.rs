@@ -46,7 +46,7 @@ impl Story {
 }
 
 #[test]
-fn while_the_token_or_the_credit_is_refused_one_heartbeat_looks_again_every_quarter_of_an_hour() {
+fn while_the_token_or_the_credit_is_refused_one_looks_again_after_half_a_minute_then_by_the_quarter() {
     for rejection in [Rejection::Token, Rejection::Credit] {
         let mut story = Story::begin();
         for model in MODELS {
@@ -64,7 +64,7 @@ fn while_the_token_or_the_credit_is_refused_one_heartbeat_looks_again_every_quar
                 assert_eq!(held, [true; 3], "at {second} s");
             }
         }
-        let expected: Vec<u64> = (1..96).map(|quarter| quarter * 900).collect();
+        let expected: Vec<u64> = (0..96).map(|quarter| 30 + quarter * 900).collect();
         assert_eq!(looks, expected);
     }
 }
@@ -73,13 +73,27 @@ fn while_the_token_or_the_credit_is_refused_one_heartbeat_looks_again_every_quar
 fn it_looks_at_once_where_it_is_asked_to_and_an_answer_frees_all() {
     let mut story = Story::begin();
     story.refused("second", 0, Rejection::Credit);
-    assert_eq!(story.account.looks_at(), Some(story.at(900)));
+    assert_eq!(story.account.looks_at(), Some(story.at(30)));
     story.account.look_now(story.at(10));
     assert_eq!(story.holds(10), (vec![false, true, true], Some("first".to_owned())));
     assert_eq!(story.holds(11), (vec![false, true, true], None), "one, not two");
     story.lands("first", 10, 12, Outcome::Cold, None);
     assert_eq!(story.holds(12), (vec![false; 3], None));
     assert_eq!(story.account.looks_at(), None);
+}
+
+#[test]
+fn what_is_refused_beside_a_look_delays_none() {
+    let mut story = Story::begin();
+    story.refused("first", 0, Rejection::Token);
+    // Sent before the refusal came back, by hand, and after the look was sent.
+    story.lands("second", 0, 20, Outcome::Rejected, Some(Rejection::Token));
+    story.refused("third", 25, Rejection::Token);
+    assert_eq!(story.account.looks_at(), Some(story.at(30)));
+    assert_eq!(story.holds(30).1.as_deref(), Some("first"));
+    story.lands("second", 20, 31, Outcome::Rejected, Some(Rejection::Token));
+    story.lands("first", 30, 32, Outcome::Warm, None);
+    assert_eq!(story.holds(32), (vec![false; 3], None), "the token was replaced meanwhile");
 }
 
 #[test]
@@ -92,8 +106,8 @@ fn what_says_nothing_of_the_credit_frees_nobody() {
         story.lands("first", 40, 41, outcome, None);
         assert_eq!(story.holds(41).0, [true; 3], "{outcome:?}");
     }
-    story.refused("first", 50, Rejection::Model);
-    assert_eq!(story.holds(51).0, [true; 3], "the name is looked at before the credit");
+    story.refused("first", 45, Rejection::Model);
+    assert_eq!(story.holds(46).0, [true; 3], "the name is looked at before the credit");
     // Of the token it does.
     story.refused("second", 60, Rejection::Token);
     story.refused("first", 70, Rejection::Input);
@@ -106,8 +120,8 @@ fn who_can_tell_best_looks() {
     story.refused("second", 0, Rejection::Credit);
     story.demands[0].looks_badly = true;
     story.demands[1].per_minute = None;
-    assert_eq!(story.holds(900).1.as_deref(), Some("third"));
-    story.refused("third", 900, Rejection::Credit);
+    assert_eq!(story.holds(30).1.as_deref(), Some("third"));
+    story.refused("third", 30, Rejection::Credit);
     story.demands[2].per_minute = None;
     assert_eq!(story.holds(1_800).1.as_deref(), Some("first"), "where there is no other");
     story.refused("first", 1_800, Rejection::Credit);

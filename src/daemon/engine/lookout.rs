@@ -29,7 +29,8 @@ impl Engine {
             subject: Subject { target: &slot.model.target, state },
             since: slot.known.state.map_or(now, |(_, since)| since),
             reason,
-            failing_row: slot.known.failing_row(),
+            failing_row: slot.known.failing_row().filter(|_| !slot.known.may_pass()),
+            refusals: slot.known.refusals.map_or(0, |refusals| refusals.times),
             last: slot.known.last.as_ref(),
         };
         let events = self.watch.look(name, &standing, now);

@@ -24,8 +24,13 @@ pub(super) fn answer(reply: &Reply, asked: &str) -> Answer {
              write the server's own address",
             reply.leads_to().map(|target| format!(" to {target}")).unwrap_or_default()
         )),
-        401 | 403 => Answer::Rejected(
+        401 => Answer::Rejected(
             Rejection::Token,
+            format!("{asked} answers {status}{said}: set token_env, token_file or token_credential"),
+        ),
+        // A proxy may say so for a moment, as it may say 404.
+        403 => Answer::Rejected(
+            Rejection::Model,
             format!("{asked} answers {status}{said}: set token_env, token_file or token_credential"),
         ),
         402 => Answer::Rejected(Rejection::Credit, format!("{asked} answers {status}{said}")),
@@ -82,7 +87,7 @@ mod tests {
     fn who_must_act_is_told_by_the_status() {
         let of = |status| answer(&reply(status, r#"{"detail":"no"}"#), "/health-check");
         assert!(matches!(of(401), Answer::Rejected(Rejection::Token, _)));
-        assert!(matches!(of(403), Answer::Rejected(Rejection::Token, _)));
+        assert!(matches!(of(403), Answer::Rejected(Rejection::Model, why) if why.contains("token_env")));
         assert!(matches!(of(402), Answer::Rejected(Rejection::Credit, _)));
         assert!(matches!(of(404), Answer::Rejected(Rejection::Model, _)));
         assert!(matches!(of(429), Answer::RateLimited(_)));

@@ -322,3 +322,75 @@ fn a_model_that_runs_and_fails_is_up_and_failing_where_it_only_ever_fails() {
     assert!(reason(&model).contains("all failed"), "{model}");
     assert!(warmd.stop().success());
 }
+
+#[test]
+fn a_proxy_that_refuses_for_three_seconds_silences_no_model() {
+    let up = hours_ago(1);
+    let script = || (vec![health("READY", &up)], vec![succeeded(0.01)]);
+    let servers = Servers::scripted(vec![script(), script(), script()]);
+    let refusals = [("renewed", 404), ("guarded", 403), ("gone", 404)];
+    let urls = servers.servers.iter().map(|server| server.url.clone());
+    // Far from any wait here, however busy the machine.
+    let more = "interval = \"1s\"\ncold_after = \"20s\"";
+    let models = refusals.into_iter().zip(urls).map(|((name, _), url)| (name, url, more));
+    let alert = "[[alerts]]\nname = \"ops\"\nmodels = [\"renewed\", \"guarded\"]\ncommand = [\"true\"]\n\n";
+    let home = Home::at_trace(&(alert.to_owned() + &config(models)));
+    let warmd = home.start();
+    for (name, _) in refusals {
+        home.model_when(name, "warm", |model| count(model, "warm") >= 1);
+    }
+    for (server, (_, status)) in servers.servers.iter().zip(refusals) {
+        server.turns(HEALTH, vec![says(status, "404 page not found")]);
+        server.turns(PREDICT, vec![says(status, "404 page not found")]);
+    }
+    std::thread::sleep(Duration::from_secs(3));
+    let booted = clock::now();
+    for server in &servers.servers[..2] {
+        server.turns(PREDICT, vec![succeeded(0.01)]);
+        server.turns(HEALTH, vec![health("READY", &booted.to_rfc3339())]);
+    }
+    for (name, status) in &refusals[..2] {
+        let model = home.model_when(name, "warm again", |model| model["state"] == "warm");
+        let answered: DateTime<Utc> = model["last"]["sent_at"].as_str().unwrap().parse().unwrap();
+        assert!(answered - booted < TimeDelta::seconds(20), "far from a minute: {model}");
+        assert!(count(&model, "rejected") >= 2 && count(&model, "cold") == 0, "{model}");
+        assert_eq!(model["boot"]["count"], 1, "the new container's, between two heartbeats: {model}");
+        assert_eq!(home.states(name), ["warm", "failing", "warm"], "{status}");
+    }
+    let told = &home.status()["daemon"]["alerts"][0];
+    assert_eq!((&told["sent"], &told["waiting"]), (&json!(0), &json!(0)), "a refusal that passed: {told}");
+
+    // One that lasts: once a minute later, and it is blocked.
+    let model = home.model_when("gone", "left alone", |model| {
+        let next = model["next_at"].as_str().and_then(|next| next.parse::<DateTime<Utc>>().ok());
+        next.is_some_and(|next| next - clock::now() > TimeDelta::seconds(50))
+    });
+    assert_eq!(model["state"], "failing", "{model}");
+    assert!(reason(&model).contains("refused, which may pass: /health-check answers 404"), "{model}");
+    assert!(!home.ctl(&["beat", "gone"]).status.success());
+    let model = home.model_when("gone", "blocked", |model| model["state"] == "blocked");
+    assert!(reason(&model).starts_with("/health-check answers 404"), "{model}");
+    assert!(warmd.stop().success());
+}
+
+#[test]
+fn a_first_refusal_is_a_mistake_in_the_file_and_a_refused_token_is_looked_at_once_more() {
+    let refused = |status| (vec![says(status, "")], vec![]);
+    let servers = Servers::scripted(vec![refused(404), refused(403), refused(401)]);
+    let names = ["nowhere", "forbidden", "tokenless"];
+    let urls = servers.servers.iter().map(|server| server.url.clone());
+    let home =
+        Home::at_trace(&config(names.into_iter().zip(urls).map(|(name, url)| (name, url, EACH_SECOND))));
+    let warmd = home.start();
+    let next_in = |name| {
+        let model = home.model_when(name, "blocked", |model| model["state"] == "blocked");
+        let next: DateTime<Utc> = model["next_at"].as_str().unwrap().parse().unwrap();
+        (next - clock::now(), reason(&model))
+    };
+    for name in &names[..2] {
+        assert!(next_in(name).0 > TimeDelta::minutes(58));
+    }
+    assert!(next_in("forbidden").1.contains("token_env"));
+    assert!(next_in("tokenless").0 <= TimeDelta::seconds(30));
+    assert!(warmd.stop().success());
+}

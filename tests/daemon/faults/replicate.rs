@@ -85,12 +85,16 @@ fn an_account_that_is_refused(status: u16, refused_call: fn(What) -> bool, advic
     let states =
         |state: &str| held.map(|model| home.model(model)).iter().all(|model| model["state"] == state);
     wait_until("the account is blocked", PATIENCE, || states("blocked"));
-    // Those that were sent before the first refusal came back.
+    for model in held.map(|model| home.model(model)) {
+        assert!(next_in(&model) <= TimeDelta::seconds(30), "it is looked at once more: {model}");
+    }
+    assert!(home.ctl(&["reload"]).status.success());
+    // Those that were sent before the first refusal came back, and the one that looked.
     wait_until("all have landed", PATIENCE, || {
         held.map(|model| home.model(model)).iter().all(|model| next_in(model) > TimeDelta::minutes(14))
     });
     let at_first = refusals();
-    assert!((1..=3).contains(&at_first), "{at_first}");
+    assert!((2..=4).contains(&at_first), "{at_first}");
 
     let boxed = || count(&home.model("box"), "warm");
     let until_others_went_on = || {
@@ -587,5 +591,44 @@ fn a_prediction_that_ran_and_failed_shows_a_model_that_is_up() {
     assert!(model["hours"]["warm"].as_f64() > Some(1.0), "{model}");
     let model = home.model_when("waited", "failing", |model| model["state"] == "failing");
     assert_eq!((&model["last"]["predict"], &model["hours"]["warm"]), (&Value::Null, &json!(0.0)), "{model}");
+    assert!(warmd.stop().success());
+}
+
+#[test]
+fn a_refusal_that_passes_silences_no_model() {
+    // Each is refused three times once it has answered, in one of three ways; one stays refused.
+    let missing = json!({"detail": "The requested resource could not be found.", "status": 404});
+    let version = json!({"title": "Invalid version or not permitted", "status": 422,
+        "detail": "The specified version does not exist (or perhaps you don't have permission to use it?)"});
+    let refusal = move |model: &str| match model {
+        "forbidden" => reply(403, &json!({"detail": "no right to it", "status": 403})),
+        "moved" => reply(422, &version),
+        _ => reply(404, &missing),
+    };
+    let stand_in = StandIn::start(move |seen| {
+        let passing = (3..6).contains(&seen.nth);
+        let refuse = seen.what == What::Create && (passing || (seen.nth >= 3 && seen.model == "gone"));
+        refuse.then(|| refusal(&seen.model))
+    });
+    let names = ["missing", "forbidden", "moved", "gone"];
+    let home = Home::at_trace(&stand_in.config(&names.map(|name| (name, ""))));
+    let warmd = home.start();
+    for name in &names[..3] {
+        let model = home.model_when(name, "warm again", |model| count(model, "warm") >= 5);
+        assert_eq!((&model["state"], count(&model, "rejected")), (&json!("warm"), 3), "{model}");
+        assert_eq!(home.states(name), ["warm", "failing", "warm"]);
+    }
+    let model =
+        home.model_when("gone", "left alone for a minute", |model| next_in(model) > TimeDelta::seconds(50));
+    assert_eq!(model["state"], "failing", "{model}");
+    assert!(
+        reason(&model).starts_with("refused, which may pass: POST /predictions was answered with 404"),
+        "{model}"
+    );
+    // Killed and started again, it looks at once, and that is the third refusal.
+    warmd.kill();
+    let warmd = home.start();
+    let model = home.model_when("gone", "blocked", |model| model["state"] == "blocked");
+    assert!(next_in(&model) > TimeDelta::seconds(100), "{model}");
     assert!(warmd.stop().success());
 }
