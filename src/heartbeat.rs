@@ -14,8 +14,8 @@ use std::time::Duration;
 pub struct Order {
     /// The model, as checked.
     pub model: Arc<Model>,
-    /// The wait beyond which this model's answer counts as cold; a heartbeat in flight for longer
-    /// than this is reported as booting.
+    /// The wait beyond which this model's answer counts as cold; one that has waited for longer than
+    /// this for a model to be up is reported as booting.
     pub cold_after: Duration,
     /// The setups (Cog's `setup.started_at`) already known of this model, so that a new one can
     /// be told from an old one while the heartbeat runs.
@@ -27,8 +27,11 @@ pub struct Order {
 pub enum Phase {
     /// Sent, nothing known yet.
     Sent,
-    /// The provider says that the model is booting (Cog's STARTING, Replicate's long `starting`).
+    /// It waits for a boot: Cog says STARTING or holds its health check for longer than `cold_after`,
+    /// Replicate says `starting` for longer than that.
     Booting,
+    /// The model is up and runs the prediction, however long that takes.
+    Running,
 }
 
 /// What a provider saw of one heartbeat. Facts alone: [`crate::classify`] judges them.

@@ -99,7 +99,7 @@ pub enum State {
     Blocked,
     /// The last three or more brought no answer, or the last ten all failed.
     Failing,
-    /// A boot is under way.
+    /// A heartbeat waits for a boot.
     Booting,
     /// The last answer is fresh.
     Warm,

@@ -53,7 +53,7 @@ impl Provider {
     }
 
     /// Sends one heartbeat and follows it to its end, within the model's `timeout`; tells `phase`
-    /// as soon as a boot is known to be under way. Never fails: what went wrong is an answer too.
+    /// as soon as a boot is known to be under way, and as soon as the model is known to be up. Never fails: what went wrong is an answer too.
     pub async fn beat(&self, order: &Order, phase: &watch::Sender<Phase>) -> Observation {
         match self {
             Self::Replicate(replicate) => replicate.beat(order, phase).await,

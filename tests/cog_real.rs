@@ -45,14 +45,14 @@ async fn ready_is_warm(release: Release) {
     let server = Setup::of(release).start_ready();
     let mut warmer = Warmer::of(&server.url(), json!({"seconds": 0.2}));
     for count in 1..=3 {
-        let (seen, phase) = warmer.beat_in_phases().await;
+        let (seen, phases) = warmer.beat_in_phases().await;
         assert_eq!(seen.answer, Answer::Succeeded);
         assert!(!seen.signs.met_starting && seen.signs.held.is_none(), "{seen:?}");
         let predict = seen.signs.predict.expect("the server tells it");
         assert!(predict >= Duration::from_millis(200) && seen.total >= predict, "{seen:?}");
         assert!(seen.total <= (seen.done_at - seen.sent_at).to_std().unwrap() + Duration::from_millis(50));
         assert!(seen.signs.setup.unwrap().completed_at.is_some());
-        assert_eq!(phase, Phase::Sent);
+        assert_eq!(phases, [Phase::Running]);
         assert_eq!(server.predictions(), count, "one heartbeat is one prediction");
     }
     warmer.known.dedup();
@@ -60,14 +60,22 @@ async fn ready_is_warm(release: Release) {
     assert_eq!(warmer.cog.facts().guessed, ["prompt"]);
 }
 
+async fn a_long_prediction_is_no_boot(release: Release) {
+    let server = Setup::of(release).start_ready();
+    let mut warmer = Warmer::of(&server.url(), json!({"seconds": 3.5}));
+    let (seen, phases) = warmer.beat_in_phases().await;
+    assert_eq!((&seen.answer, phases), (&Answer::Succeeded, vec![Phase::Running]));
+    assert!(seen.total > Duration::from_millis(3_500) && seen.signs.held.is_none(), "{seen:?}");
+}
+
 async fn met_starting_follows_the_boot(release: Release) {
     let server = Setup::of(release).taking(2.5).start();
     server.wait_for("STARTING");
     let mut warmer = Warmer::of(&server.url(), json!({}));
-    let (seen, phase) = warmer.beat_in_phases().await;
+    let (seen, phases) = warmer.beat_in_phases().await;
     assert_eq!(seen.answer, Answer::Succeeded);
     assert!(seen.signs.met_starting);
-    assert_eq!(phase, Phase::Booting);
+    assert_eq!((phases[0], phases.last()), (Phase::Booting, Some(&Phase::Running)));
     let setup = seen.signs.setup.expect("it is told once it is done");
     let boot = (setup.completed_at.unwrap() - setup.started_at).to_std().unwrap();
     assert!(boot >= Duration::from_millis(2500) && boot < Duration::from_secs(30), "{boot:?}");
@@ -270,6 +278,7 @@ macro_rules! against {
 against! {
     COG_0_9 as cog_0_9: [
         ready_is_warm,
+        a_long_prediction_is_no_boot,
         met_starting_follows_the_boot,
         a_boot_that_does_not_end_times_out,
         busy_leaves_the_slot_to_others,
@@ -293,6 +302,7 @@ against! {
     ]
     COG_0_16 as cog_0_16: [
         ready_is_warm,
+        a_long_prediction_is_no_boot,
         met_starting_follows_the_boot,
         a_boot_that_does_not_end_times_out,
         busy_leaves_the_slot_to_others,
@@ -308,6 +318,7 @@ against! {
     ]
     COG_0_23 as cog_0_23: [
         ready_is_warm,
+        a_long_prediction_is_no_boot,
         met_starting_follows_the_boot,
         a_boot_that_does_not_end_times_out,
         busy_leaves_the_slot_to_others,

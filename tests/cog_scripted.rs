@@ -107,8 +107,27 @@ async fn a_heartbeat_that_waits_beyond_cold_after_is_told_as_booting() {
             .await;
     let mut warmer = Warmer::of(&server.url, json!({}));
     warmer.knows(OLD);
-    let (seen, phase) = warmer.beat_in_phases().await;
-    assert_eq!((seen.answer, phase), (Answer::Succeeded, Phase::Booting));
+    let (seen, phases) = warmer.beat_in_phases().await;
+    assert_eq!((seen.answer, phases), (Answer::Succeeded, vec![Phase::Booting, Phase::Running]));
+}
+
+#[tokio::test]
+async fn a_prediction_that_runs_beyond_cold_after_is_no_boot() {
+    let server =
+        Server::with([(HEALTH, vec![health("READY", OLD)]), (PREDICT, vec![succeeded(3.0).held(3.0)])]).await;
+    let mut warmer = Warmer::of(&server.url, json!({}));
+    warmer.knows(OLD);
+    let (seen, phases) = warmer.beat_in_phases().await;
+    assert_eq!((seen.answer, phases), (Answer::Succeeded, vec![Phase::Running]));
+    // One that finds no server waits for a boot again.
+    let server = Server::with([
+        (HEALTH, vec![health("READY", OLD), starting(), health("READY", NEW)]),
+        (PREDICT, vec![not_set_up(), succeeded(0.01)]),
+    ])
+    .await;
+    let (seen, phases) = Warmer::of(&server.url, json!({})).beat_in_phases().await;
+    let expected = [Phase::Running, Phase::Booting, Phase::Booting, Phase::Running];
+    assert_eq!((seen.answer, phases.as_slice()), (Answer::Succeeded, &expected[..]));
 }
 
 #[tokio::test]

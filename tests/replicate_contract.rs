@@ -7,6 +7,7 @@ mod api_shape;
 #[path = "replicate_contract/bench.rs"]
 mod bench;
 mod fake_replicate;
+mod phases;
 
 use api_shape::Recorded;
 use bench::{
@@ -31,8 +32,8 @@ async fn a_synchronous_reply_is_followed_by_the_get_that_brings_the_times() {
         |_| reply(200, &ended("succeeded")),
     );
     let bench = Bench::new(pinned(), "10m", script).await;
-    let (seen, phase) = bench.beat().await;
-    assert_eq!((&seen.answer, phase), (&Answer::Succeeded, Phase::Sent));
+    let (seen, phases) = bench.beat().await;
+    assert_eq!((&seen.answer, phases), (&Answer::Succeeded, vec![]));
     assert_eq!(seen.signs.queue_wait, Some(Duration::from_millis(375)));
     assert_eq!(seen.signs.predict, Some(Duration::from_millis(375)));
     assert_ne!(seen.total, Duration::from_millis(750), "measured here, not by the provider");
@@ -40,7 +41,7 @@ async fn a_synchronous_reply_is_followed_by_the_get_that_brings_the_times() {
     assert_eq!(seen.limits.reset_in, Some(Duration::from_secs(1)));
     assert_eq!(bench.fake.calls(), ["GET /models/acme/dog", "POST /predictions", "GET /predictions/p1"]);
     let create = &bench.fake.requests()[1];
-    assert_eq!(create.header("prefer"), Some("wait=10"));
+    assert_eq!(create.header("prefer"), Some("wait=1"), "no longer than cold_after, in whole seconds");
     assert_eq!(create.header("cancel-after"), Some("600s"));
     let input = json!({"steps": 1, "seed": 42, "prompt": "a dog"});
     assert_eq!(create.json(), json!({"version": V1, "input": input}));
@@ -55,21 +56,40 @@ async fn a_boot_beyond_the_wait_is_polled_and_timed_by_the_provider() {
         |nth| if nth < 2 { reply(200, &under_way("starting")) } else { reply(200, &ended("succeeded")) },
     );
     let bench = Bench::new(pinned(), "10m", script).await;
-    let (seen, phase) = bench.beat().await;
-    assert_eq!((seen.answer, phase), (Answer::Succeeded, Phase::Booting));
+    let (seen, phases) = bench.beat().await;
+    assert_eq!((seen.answer, phases), (Answer::Succeeded, vec![Phase::Booting; 2]));
     assert_eq!(seen.total, Duration::from_millis(750));
     assert_eq!(seen.signs.queue_wait, Some(Duration::from_millis(375)));
 }
 
 #[tokio::test]
-async fn a_create_held_beyond_cold_after_is_a_boot() {
+async fn a_create_that_is_held_says_nothing_of_a_boot() {
     let script = answering(
         |_| reply(201, &ended("succeeded")).after(Duration::from_millis(900)),
         |_| reply(200, &ended("succeeded")),
     );
-    let (seen, phase) = Bench::new(pinned(), "10m", script).await.beat().await;
-    assert_eq!((seen.answer, phase), (Answer::Succeeded, Phase::Booting));
+    let (seen, phases) = Bench::new(pinned(), "10m", script).await.beat().await;
+    assert_eq!((seen.answer, phases), (Answer::Succeeded, vec![]));
     assert!(seen.total >= Duration::from_millis(900));
+}
+
+#[tokio::test]
+async fn a_prediction_that_runs_beyond_cold_after_is_no_boot() {
+    // The wait runs out, and the reply says `starting` though the model runs.
+    let held = || reply(201, &under_way("starting")).after(Duration::from_secs(1));
+    let long = |read: &'static [&str]| {
+        answering(
+            move |_| held(),
+            move |nth| reply(200, &read.get(nth).map_or_else(|| ended("succeeded"), |said| under_way(said))),
+        )
+    };
+    let (seen, phases) = Bench::new(pinned(), "10m", long(&["processing", "processing"])).await.beat().await;
+    assert_eq!((seen.answer, phases), (Answer::Succeeded, vec![Phase::Running; 2]));
+    // A boot, and then a long prediction.
+    let booted = long(&["starting", "processing", "processing"]);
+    let (seen, phases) = Bench::new(pinned(), "10m", booted).await.beat().await;
+    let expected = vec![Phase::Booting, Phase::Running, Phase::Running];
+    assert_eq!((seen.answer, phases), (Answer::Succeeded, expected));
 }
 
 #[tokio::test]

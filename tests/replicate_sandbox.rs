@@ -8,12 +8,13 @@ mod api_shape;
 #[expect(dead_code, reason = "the scripted scenarios use the rest")]
 mod bench;
 mod fake_replicate;
+mod phases;
 
 use bench::{deployment, order, token};
+use phases::phases_of;
 use std::time::Duration;
-use tokio::sync::watch;
 use warmd::config::Target;
-use warmd::heartbeat::{Answer, Observation, Phase};
+use warmd::heartbeat::{Answer, Phase};
 use warmd::provider::http::Client;
 use warmd::provider::replicate::Replicate;
 use warmd::sandbox::{Conduct, Sandbox, Settings, Spread};
@@ -24,7 +25,7 @@ fn named(owner: &str, name: &str) -> Target {
 
 #[tokio::test]
 async fn cold_then_warm_as_the_sandbox_knows_it() {
-    let conduct = Conduct { boot: Spread::millis(1_200, 1_500), ..Conduct::default() };
+    let conduct = Conduct { boot: Spread::millis(2_000, 2_500), ..Conduct::default() };
     let settings = Settings { others: Some(conduct), ..Settings::default() };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let sandbox = Sandbox::start(listener, settings).unwrap();
@@ -35,21 +36,16 @@ async fn cold_then_warm_as_the_sandbox_knows_it() {
         let client = Client::new();
         let base = sandbox.base_url().parse().unwrap();
         let replicate = Replicate::new(&order.model, base, Some(token()), client);
-        let beat = async || -> (Observation, Phase) {
-            let (phase, seen) = watch::channel(Phase::Sent);
-            let observation = replicate.beat(&order, &phase).await;
-            let phase = *seen.borrow();
-            (observation, phase)
-        };
+        let beat = async || phases_of(async |tell| replicate.beat(&order, tell).await).await;
         for cold in [official != Some(true), false] {
-            let (seen, phase) = beat().await;
+            let (seen, phases) = beat().await;
             assert_eq!(seen.answer, Answer::Succeeded, "{}", order.model.target);
             let truth = sandbox.truth().predictions.last().cloned().unwrap();
             assert_eq!(truth.cold, cold, "{truth:?}");
             let wait = seen.signs.queue_wait.unwrap();
             assert!((wait.as_secs_f64() - truth.queue_wait.unwrap()).abs() < 0.02, "{wait:?}, {truth:?}");
             assert!(seen.total >= wait && seen.signs.predict.is_some());
-            assert!(!cold || phase == Phase::Booting);
+            assert_eq!(phases.contains(&Phase::Booting), cold, "{phases:?}");
         }
         assert_eq!(replicate.facts().official, official);
         let found = replicate.inspect().await;

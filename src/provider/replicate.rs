@@ -15,7 +15,7 @@ mod problem;
 
 use self::aim::{Aim, Endpoint};
 use self::api::Api;
-use self::follow::{End, Follow, say_booting};
+use self::follow::{End, Follow};
 use self::prediction::Prediction;
 use self::problem::{Kind, Problem};
 use super::input::MadeInput;
@@ -193,19 +193,12 @@ impl Replicate {
     }
 
     async fn create_once(&self, plan: &Plan, beat: &mut Beat<'_>) -> Result<Prediction, Problem> {
-        let Beat { timeout, deadline, phase, .. } = *beat;
+        let Beat { timeout, deadline, .. } = *beat;
+        let hold = api::create_wait(timeout, beat.order.cold_after);
         beat.sent_at = clock::now();
         beat.sent = Stopwatch::start();
-        let create =
-            self.api.create(&plan.aim.endpoint, &plan.made.input, timeout, deadline, &mut beat.limits);
-        tokio::pin!(create);
-        let body = tokio::select! {
-            body = &mut create => body,
-            () = tokio::time::sleep(beat.order.cold_after) => {
-                say_booting(phase);
-                create.await
-            }
-        }?;
+        let (endpoint, input) = (&plan.aim.endpoint, &plan.made.input);
+        let body = self.api.create(endpoint, input, (timeout, hold), deadline, &mut beat.limits).await?;
         Prediction::parse(&body).ok_or_else(|| {
             Problem::new(Kind::Unreachable, "the create was answered with something that is no prediction")
         })

@@ -51,15 +51,9 @@ pub fn standing(
         let what = if row == known.bad_in_a_row { "brought no answer" } else { "all failed" };
         return because(State::Failing, format!("the last {row} {what}; the latest: {error}"));
     }
-    if let Some(flight) = live.in_flight {
-        let beyond = now - flight.sent_at;
-        if flight.phase == Phase::Booting || beyond > delta(known.cold_after(model)) {
-            let seconds = beyond.num_seconds().max(0);
-            return because(
-                State::Booting,
-                format!("a heartbeat has been waiting for its boot for {seconds} s"),
-            );
-        }
+    if let Some(flight) = live.in_flight.filter(|flight| flight.phase == Phase::Booting) {
+        let seconds = (now - flight.sent_at).num_seconds().max(0);
+        return because(State::Booting, format!("a heartbeat has been waiting for its boot for {seconds} s"));
     }
     let fresh = delta(model.interval * FRESH_INTERVALS);
     let no_room = match &live.held {

@@ -3,11 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(dead_code, unreachable_pub, reason = "shared by several test programs, each of which uses a part")]
 
+#[path = "../phases/mod.rs"]
+mod phases;
+
 use chrono::{DateTime, Utc};
+use phases::phases_of;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
 use warmd::config::value::Token;
 use warmd::config::{ColdAfter, Lead, Model, Probe, Target};
 use warmd::heartbeat::{Observation, Order, Phase};
@@ -66,8 +69,8 @@ impl Warmer {
         self.beat_in_phases().await.0
     }
 
-    /// With the phase it was in at last.
-    pub async fn beat_in_phases(&mut self) -> (Observation, Phase) {
+    /// With the phases that it told.
+    pub async fn beat_in_phases(&mut self) -> (Observation, Vec<Phase>) {
         if !self.is_first {
             // As between any two heartbeats: for a moment after it has answered, 0.23 says BUSY.
             tokio::time::sleep(Duration::from_millis(250)).await;
@@ -77,11 +80,9 @@ impl Warmer {
             cold_after: Duration::from_millis(2500),
             known_setups: self.known.clone(),
         };
-        let (tell, phase) = watch::channel(Phase::Sent);
-        let seen = self.cog.beat(&order, &tell).await;
+        let (seen, phases) = phases_of(async |tell| self.cog.beat(&order, tell).await).await;
         self.known.extend(seen.signs.setup.map(|setup| setup.started_at));
-        let last = *phase.borrow();
         self.is_first = false;
-        (seen, last)
+        (seen, phases)
     }
 }

@@ -2,10 +2,10 @@
 
 use super::api_shape::Recorded;
 use super::fake_replicate::{Fake, Reply, reply};
+use super::phases::phases_of;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
 use warmd::config::env::Env;
 use warmd::config::value::{Token, TokenSource, parse_duration};
 use warmd::config::{ColdAfter, Lead, Model, Probe, Target};
@@ -39,13 +39,13 @@ impl Bench {
         Self { fake, replicate, order }
     }
 
-    pub(super) async fn beat(&self) -> (Observation, Phase) {
-        let (phase, seen) = watch::channel(Phase::Sent);
-        let observation = self.replicate.beat(&self.order, &phase).await;
+    /// A heartbeat, and the phases that it told.
+    pub(super) async fn beat(&self) -> (Observation, Vec<Phase>) {
+        let (observation, phases) =
+            phases_of(async |tell| self.replicate.beat(&self.order, tell).await).await;
         let told = format!("{observation:?}");
         assert!(!told.contains("r8_a_token"), "the token is in {told}");
-        let phase = *seen.borrow();
-        (observation, phase)
+        (observation, phases)
     }
 }
 

@@ -20,8 +20,8 @@ use tokio::sync::SemaphorePermit;
 /// How long a call may take that waits for nothing: lookups, and reading a prediction.
 const PLAIN_CALL: Duration = Duration::from_secs(30);
 
-/// How long a create's reply is held back for the result. Longer would hide the prediction's id,
-/// and so its cancelling.
+/// How long a create's reply is held back for the result at most. Longer would hide the prediction's
+/// id, and so its cancelling.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// What a held reply may take on its way, and the lookups before it, at the least.
@@ -83,7 +83,7 @@ impl Api {
         &self,
         endpoint: &Endpoint,
         input: &Map<String, Value>,
-        timeout: Duration,
+        (timeout, hold): (Duration, Duration),
         deadline: Instant,
         limits: &mut Limits,
     ) -> Result<Value, Problem> {
@@ -98,7 +98,7 @@ impl Api {
         };
         let cancel_after = timeout.as_millis().div_ceil(1000).max(u128::from(SHORTEST_CANCEL_AFTER));
         let headers = vec![
-            (HeaderName::from_static("prefer"), text(format!("wait={}", create_wait(timeout).as_secs()))),
+            (HeaderName::from_static("prefer"), text(format!("wait={}", hold.as_secs()))),
             (HeaderName::from_static("cancel-after"), text(format!("{cancel_after}s"))),
         ];
         let call = format!("POST {}", shown(&path));
@@ -141,9 +141,12 @@ impl Api {
 }
 
 /// How long a create's reply is held back for the result, in whole seconds from 1 up: never to the
-/// end of the heartbeat, by which it must have come for the prediction to be cancelled.
-pub(super) fn create_wait(timeout: Duration) -> Duration {
-    Duration::from_secs(timeout.saturating_sub(REPLY_ALLOWANCE).min(LONGEST_WAIT).as_secs().max(1))
+/// end of the heartbeat, by which it must have come for the prediction to be cancelled; nor much
+/// longer than `cold_after`, since a held reply doesn't show whether the model boots or runs.
+pub(super) fn create_wait(timeout: Duration, cold_after: Duration) -> Duration {
+    let longest = timeout.saturating_sub(REPLY_ALLOWANCE).min(LONGEST_WAIT).as_secs();
+    let shown = cold_after.as_secs() + u64::from(cold_after.subsec_nanos() > 0);
+    Duration::from_secs(longest.min(shown).max(1))
 }
 
 /// A path for a message. Parts of it may be the API's own words: an id, a release's version.

@@ -72,7 +72,8 @@ impl Follow<'_> {
     pub(super) async fn to_the_end(&self, created: Prediction) -> End {
         let replied = self.sent.elapsed();
         // A reply that was held back to the end of the wait may carry a part of the output.
-        let whole = created.has_output && replied < create_wait(self.timeout);
+        let held = replied >= create_wait(self.timeout, self.cold_after);
+        let whole = created.has_output && !held;
         let result = (created.has_ended() || whole).then_some(replied);
         let mut latest = created;
         let mut ended = result;
@@ -80,6 +81,8 @@ impl Follow<'_> {
         let mut pause = if result.is_some() { MOMENT } else { FIRST_PAUSE };
         match result {
             Some(replied) => self.a_moment(replied).await,
+            // A held reply says `starting` even where the model runs: what is so is asked at once.
+            None if held => self.pause(MOMENT).await,
             None => self.pause(pause).await,
         }
         let mut extra_looks = 0;
@@ -105,8 +108,8 @@ impl Follow<'_> {
                 }
                 extra_looks += u32::from(trouble.is_none());
             }
-            if latest.status == Status::Starting && self.sent.elapsed() > self.cold_after {
-                say_booting(self.phase);
+            if trouble.is_none() {
+                self.tell_phase(&latest.status);
             }
             self.pause(pause).await;
         };
@@ -124,6 +127,24 @@ impl Follow<'_> {
     async fn a_moment(&self, replied: Duration) {
         let left = self.left();
         self.api.lull(MOMENT.min(left), longest_moment(self.interval, replied).min(left)).await;
+    }
+
+    /// Tells whether the model boots or runs, as far as a prediction that was read shows it.
+    fn tell_phase(&self, status: &Status) {
+        match status {
+            Status::Starting if self.sent.elapsed() > self.cold_after => {
+                self.phase.send_replace(Phase::Booting);
+            }
+            Status::Processing => {
+                self.phase.send_replace(Phase::Running);
+            }
+            Status::Starting
+            | Status::Succeeded
+            | Status::Failed
+            | Status::Canceled
+            | Status::Aborted
+            | Status::Other(_) => {}
+        }
     }
 
     /// Reads the prediction again. One that answers as another is not believed.
@@ -191,11 +212,6 @@ impl Follow<'_> {
 /// How long the pause after a result may be that came so soon, of a model of that interval.
 fn longest_moment(interval: Duration, replied: Duration) -> Duration {
     (interval / PART_OF_INTERVAL).saturating_sub(replied).clamp(MOMENT, LONGEST_MOMENT)
-}
-
-/// Tells, once, that a boot is under way.
-pub(super) fn say_booting(phase: &watch::Sender<Phase>) {
-    phase.send_if_modified(|phase| std::mem::replace(phase, Phase::Booting) != Phase::Booting);
 }
 
 #[cfg(test)]

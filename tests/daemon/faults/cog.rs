@@ -394,3 +394,26 @@ fn a_first_refusal_is_a_mistake_in_the_file_and_a_refused_token_is_looked_at_onc
     assert!(next_in("tokenless").0 <= TimeDelta::seconds(30));
     assert!(warmd.stop().success());
 }
+
+#[test]
+fn a_prediction_longer_than_cold_after_is_not_shown_as_a_boot() {
+    let up = hours_ago(1);
+    let long = || vec![succeeded(2.5).held(2.5)];
+    let boots = vec![says(200, json!({"status": "STARTING", "setup": {}})); 4];
+    let servers = Servers::scripted(vec![
+        (vec![health("READY", &up)], long()),
+        ([boots, vec![health("READY", &clock::now().to_rfc3339())]].concat(), long()),
+    ]);
+    let urls = servers.servers.iter().map(|server| server.url.clone());
+    let more = "interval = \"3s\"\ncold_after = \"500ms\"";
+    let names = ["slow", "boots"];
+    let home = Home::at_trace(&config(names.into_iter().zip(urls).map(|(name, url)| (name, url, more))));
+    let warmd = home.start();
+    for name in names {
+        home.model_when(name, "three answers", |model| count(model, "warm") + count(model, "cold") >= 3);
+    }
+    assert_eq!(home.states("slow"), ["warm"]);
+    assert_eq!(home.states("boots")[0], "booting", "{:?}", home.states("boots"));
+    assert_eq!(home.states("boots").iter().filter(|state| *state == "booting").count(), 1);
+    assert!(warmd.stop().success());
+}

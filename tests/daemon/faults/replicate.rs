@@ -632,3 +632,28 @@ fn a_refusal_that_passes_silences_no_model() {
     assert!(next_in(&model) > TimeDelta::seconds(100), "{model}");
     assert!(warmd.stop().success());
 }
+
+#[test]
+fn a_prediction_longer_than_cold_after_is_not_shown_as_a_boot() {
+    // The reply to each create is held for a second, and says `starting` then, whatever is so.
+    let stand_in = StandIn::start(|seen| match seen.what {
+        What::Create => Some(reply(201, &under_way(&seen.model)).after(Duration::from_secs(1))),
+        What::Read if seen.nth % 4 == 3 => None,
+        What::Read => {
+            let status = if seen.model == "boots" && seen.nth < 2 { "starting" } else { "processing" };
+            Some(reply(200, &with(under_way(&seen.model), json!({"status": status}))))
+        }
+        What::LookUp | What::Cancel => None,
+    });
+    let more = "interval = \"5s\"\ncold_after = \"500ms\"";
+    let home = Home::at_trace(&stand_in.config(&[("slow", more), ("boots", more)]));
+    let warmd = home.start();
+    let model = home.model_when("boots", "booting", |model| model["state"] == "booting");
+    assert!(reason(&model).contains("waiting for its boot"), "{model}");
+    for name in ["slow", "boots"] {
+        home.model_when(name, "two answers", |model| count(model, "warm") >= 2);
+    }
+    assert_eq!(home.states("slow"), ["warm"]);
+    assert_eq!(home.states("boots").iter().filter(|state| *state == "booting").count(), 1);
+    assert!(warmd.stop().success());
+}

@@ -5,7 +5,7 @@ use super::super::prediction::{self, Verdict};
 use super::super::recipe::Recipe;
 use super::{Beat, Step};
 use crate::clock::{self, Stopwatch};
-use crate::heartbeat::{Answer, Rejection};
+use crate::heartbeat::{Answer, Phase, Rejection};
 use crate::provider::http::HttpError;
 use reqwest::Method;
 use serde_json::Value;
@@ -25,6 +25,7 @@ impl Beat<'_> {
             let id = prediction::id();
             let body = prediction::body(&id, recipe.input());
             let asked = Stopwatch::start();
+            self.phase.send_replace(Phase::Running);
             let reply = self.cog.post(&["predictions"], &body, self.deadline).await;
             let took = asked.elapsed();
             let verdict = match self.heard(reply) {

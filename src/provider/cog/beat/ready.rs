@@ -11,6 +11,10 @@ impl Beat<'_> {
     /// slot, so that a server which is up is up for others.
     pub(super) async fn until_ready(&mut self, refused: bool) -> Step<()> {
         let phase = self.phase;
+        // Where a prediction found no server or no slot, nothing is known of the model any more.
+        if *phase.borrow() == Phase::Running {
+            phase.send_replace(Phase::Sent);
+        }
         let plain = self.order.cold_after.saturating_sub(self.elapsed());
         let mut following = std::pin::pin!(self.follow(refused));
         tokio::select! {
