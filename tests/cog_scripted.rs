@@ -9,6 +9,7 @@ mod cog_model;
 mod scripted_cog;
 
 use cog_model::{Warmer, model};
+use futures_util::future::join_all;
 use scripted_cog::*;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -52,6 +53,76 @@ async fn a_proxys_errors_are_waited_out_while_it_scales_up() {
     let held = seen.signs.held.expect("it waited");
     assert!(held >= Duration::from_secs(1) && held <= seen.total, "{seen:?}");
     assert!(seen.signs.met_starting);
+    assert_eq!(server.count(PREDICT), 1);
+}
+
+/// What proxies say while they have no server, beside the plain 502, 503 and 504.
+fn words_of_proxies() -> Vec<(Line, &'static str)> {
+    let scaling = json!({"status": "scaling"});
+    let words = [(says(202, scaling), "202 Accepted"), (page(), "200 OK with a page of HTML")].into_iter();
+    let cloudflare = ["520", "521", "522", "523", "524", "530"];
+    words.chain(cloudflare.map(|code| (says(code.parse().unwrap(), "<html>"), code))).collect()
+}
+
+#[tokio::test]
+async fn whatever_proxies_say_is_waited_out_at_each_path_until_a_new_setup_is_up() {
+    let each = words_of_proxies().into_iter().map(async |(line, word)| {
+        let server = Server::with([
+            (HEALTH, vec![line.clone(), line.clone(), health("READY", NEW)]),
+            (SCHEMA, vec![line.clone(), no_schema()]),
+            (PREDICT, vec![line.clone(), succeeded(0.01)]),
+        ])
+        .await;
+        let seen = beat(&server).await;
+        assert_eq!(seen.answer, Answer::Succeeded, "{word}");
+        assert!(seen.signs.held.is_some() && !seen.signs.met_starting, "{word}: {seen:?}");
+        assert_eq!(
+            seen.signs.setup.unwrap().started_at,
+            NEW.parse::<chrono::DateTime<chrono::Utc>>().unwrap()
+        );
+        assert_eq!((server.count(SCHEMA), server.count(PREDICT)), (2, 2), "{word}");
+        // One that never has a server.
+        let server = Server::with([(HEALTH, vec![line.clone()]), (SCHEMA, vec![line])]).await;
+        let seen = short_beat(&server, 1).await;
+        let Answer::TimedOut(why) = &seen.answer else { panic!("{word}: {seen:?}") };
+        assert_eq!(*why, format!("it was not ready within 1 s: a proxy answers {word}"));
+        let told = Warmer::of(&server.url, json!({})).cog.inspect().await;
+        let fact = format!("a proxy answers {word}: the model may be scaled to zero");
+        assert_eq!((told.facts, told.problems), (vec![fact], vec![]));
+    });
+    join_all(each).await;
+}
+
+#[tokio::test]
+async fn a_health_check_of_cogs_counts_whatever_status_a_proxy_gives_it() {
+    let mut ready = health("READY", OLD);
+    ready.status = 202;
+    let server = Server::with([(HEALTH, vec![ready]), (PREDICT, vec![succeeded(0.01)])]).await;
+    let seen = beat(&server).await;
+    assert_eq!((seen.answer, seen.signs.held), (Answer::Succeeded, None));
+}
+
+#[tokio::test]
+async fn a_proxy_that_queues_predictions_gets_three() {
+    let server = Server::with([
+        (HEALTH, vec![health("READY", OLD)]),
+        (PREDICT, vec![says(202, json!({"queued": true}))]),
+    ])
+    .await;
+    let seen = beat(&server).await;
+    assert!(matches!(&seen.answer, Answer::Unreachable(why) if why.contains("202 Accepted")), "{seen:?}");
+    assert_eq!(server.count(PREDICT), 3, "each of them may run later");
+}
+
+#[tokio::test]
+async fn a_page_that_stays_in_the_schemas_place_is_no_server_to_wait_for() {
+    let server = Server::with([
+        (HEALTH, vec![health("READY", OLD)]),
+        (SCHEMA, vec![page()]),
+        (PREDICT, vec![succeeded(0.01)]),
+    ])
+    .await;
+    assert_eq!(beat(&server).await.answer, Answer::Succeeded);
     assert_eq!(server.count(PREDICT), 1);
 }
 
@@ -216,11 +287,15 @@ async fn a_proxy_that_lost_its_server_between_health_check_and_prediction_is_wai
 
 #[tokio::test]
 async fn a_prediction_that_a_proxy_gave_up_on_is_not_sent_for_ever() {
-    let server =
-        Server::with([(HEALTH, vec![health("READY", OLD)]), (PREDICT, vec![says(504, "").held(1.2)])]).await;
-    let seen = beat(&server).await;
-    assert!(unreachable(&seen), "{seen:?}");
-    assert_eq!(server.count(PREDICT), 2, "each of them may have run");
+    let late = [says(502, ""), says(504, ""), says(524, ""), says(520, ""), page()];
+    let each = late.into_iter().map(async |line| {
+        let server =
+            Server::with([(HEALTH, vec![health("READY", OLD)]), (PREDICT, vec![line.held(1.2)])]).await;
+        let seen = beat(&server).await;
+        assert!(unreachable(&seen), "{seen:?}");
+        assert_eq!(server.count(PREDICT), 2, "each of them may have run");
+    });
+    join_all(each).await;
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ pub const NEW: &str = "2026-11-20T09:30:00.5+00:00";
 #[derive(Debug, Clone)]
 pub struct Line {
     after: Duration,
-    status: u16,
+    pub status: u16,
     header: Option<(HeaderName, String)>,
     pub body: String,
 }
@@ -68,6 +68,11 @@ pub fn starting() -> Line {
 pub fn succeeded(predict_time: f64) -> Line {
     let metrics = json!({"predict_time": predict_time});
     says(200, json!({"id": "p", "output": "hi", "status": "succeeded", "logs": "", "metrics": metrics}))
+}
+
+/// A page of HTML, as a proxy shows it while it starts a server.
+pub fn page() -> Line {
+    says(200, "<html><title>Starting</title></html>").with(header::CONTENT_TYPE, "text/html; charset=utf-8")
 }
 
 /// A model that raised, as 0.23 says it.

@@ -24,6 +24,10 @@ use tokio::sync::watch;
 /// The first and the longest pause between two looks at a server that isn't ready.
 const POLL: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(1));
 
+/// So often, in about five seconds, a page of HTML is taken for a proxy that waits for a server, though
+/// the server's health check says READY each time: then for what it has in the schema's place.
+const PAGES: u32 = 8;
+
 /// What a step brings: to go on with it, or the heartbeat's end.
 type Step<T> = ControlFlow<Answer, T>;
 
@@ -47,6 +51,10 @@ pub(super) struct Beat<'a> {
     waiting_for: Option<String>,
     /// Whether a proxy's late error hid what became of a prediction.
     lost: bool,
+    /// How often a proxy stood where the schema should be.
+    pages: u32,
+    /// How many predictions a proxy has accepted, without a word of what became of them.
+    accepted: u32,
     signs: Signs,
     limits: Limits,
 }
@@ -65,6 +73,8 @@ impl<'a> Beat<'a> {
             pause: POLL.0,
             waiting_for: None,
             lost: false,
+            pages: 0,
+            accepted: 0,
             signs: Signs::default(),
             limits: Limits::default(),
         }
@@ -109,8 +119,10 @@ impl<'a> Beat<'a> {
         let schema = match asked {
             Ok(Schema::There(schema)) => Some(schema),
             Ok(Schema::None) => None,
-            Ok(Schema::Gateway(status)) => {
-                self.wait(format!("a proxy answers {status}")).await?;
+            Ok(Schema::Page(_)) if self.pages >= PAGES => None,
+            Ok(Schema::Gateway(said) | Schema::Page(said)) => {
+                self.pages += 1;
+                self.wait(format!("a proxy answers {said}")).await?;
                 return Continue(None);
             }
             Ok(Schema::Refused(answer)) => return Break(answer),

@@ -39,7 +39,7 @@ pub(crate) fn answered(data: &[u8], sent_at: DateTime<Utc>) -> (Facts, Option<Ob
                     assert!(health.version.is_none_or(|version| !version.contains(char::is_control)));
                     (answer, signs)
                 }
-                Said::Gateway(status) => (Answer::Unreachable(status.to_string()), Signs::default()),
+                Said::Gateway(said) => (Answer::Unreachable(said), Signs::default()),
                 Said::Refused(answer) => (answer, Signs::default()),
             };
             (Facts::default(), observation(answer, signs))
@@ -55,7 +55,7 @@ pub(crate) fn answered(data: &[u8], sent_at: DateTime<Utc>) -> (Facts, Option<Ob
             let (answer, predict) = match Verdict::of(&reply) {
                 Verdict::Ended(answer, predict) => (answer, predict),
                 Verdict::Conflict | Verdict::NotReady => (Answer::Busy, None),
-                Verdict::Gateway(status) => (Answer::Unreachable(status.to_string()), None),
+                Verdict::Gateway { said, .. } => (Answer::Unreachable(said), None),
                 Verdict::Crashed(answer) => (answer, None),
                 Verdict::Invalid { detail, .. } => (Answer::Rejected(Rejection::Input, detail), None),
             };

@@ -4,7 +4,6 @@ use super::{quote, refusal};
 use crate::heartbeat::{Answer, Setup};
 use crate::provider::http::Reply;
 use chrono::{DateTime, Utc};
-use reqwest::StatusCode;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -20,8 +19,8 @@ pub(super) const PATH: &str = "/health-check";
 pub(super) enum Said {
     /// Cog's own.
     Health(Health),
-    /// A proxy's, which has no server to ask at the moment.
-    Gateway(StatusCode),
+    /// A proxy's, which has no server to ask at the moment; in words.
+    Gateway(String),
     /// Anything else: what it means.
     Refused(Answer),
 }
@@ -57,8 +56,8 @@ impl Said {
         if let Some(health) = reply.json().filter(|_| is_final).as_ref().and_then(Health::of) {
             return Self::Health(health);
         }
-        if refusal::is_gateway(reply.status) {
-            return Self::Gateway(reply.status);
+        if let Some(said) = refusal::gateway(reply) {
+            return Self::Gateway(said);
         }
         Self::Refused(if reply.status.is_success() {
             let body = reply.json().unwrap_or_default();
@@ -123,6 +122,7 @@ pub(super) fn held_by_boot(setup: Option<Setup>, known: &[DateTime<Utc>], sent_a
 #[cfg(test)]
 mod tests {
     use super::*;
+    use reqwest::StatusCode;
     use reqwest::header::HeaderMap;
 
     fn said(status: u16, body: &str) -> Said {
@@ -171,10 +171,12 @@ mod tests {
 
     #[test]
     fn a_proxys_words_are_not_cogs() {
-        assert_eq!(said(503, "no available server"), Said::Gateway(StatusCode::SERVICE_UNAVAILABLE));
-        assert_eq!(said(502, "<html>"), Said::Gateway(StatusCode::BAD_GATEWAY));
-        assert_eq!(said(504, r#"{"status":"fine"}"#), Said::Gateway(StatusCode::GATEWAY_TIMEOUT));
+        assert_eq!(said(503, "no available server"), Said::Gateway("503 Service Unavailable".into()));
+        assert_eq!(said(502, "<html>"), Said::Gateway("502 Bad Gateway".into()));
+        assert_eq!(said(504, r#"{"status":"fine"}"#), Said::Gateway("504 Gateway Timeout".into()));
         assert!(matches!(said(503, r#"{"status":"STARTING"}"#), Said::Health(_)));
+        assert!(matches!(said(202, r#"{"status":"STARTING"}"#), Said::Health(_)));
+        assert_eq!(said(202, r#"{"status":"scaling"}"#), Said::Gateway("202 Accepted".into()));
         for nonsense in ["", "null", "[]", "{}", "OK", r#"{"status":7}"#, r#"{"status":"healthy"}"#] {
             assert!(matches!(said(200, nonsense), Said::Refused(Answer::Unreachable(_))), "{nonsense}");
         }

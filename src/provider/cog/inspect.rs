@@ -44,8 +44,8 @@ async fn server(cog: &Cog, inspection: &mut Inspection) -> Option<Option<String>
     };
     let health = match Said::of(&reply) {
         Said::Health(health) => health,
-        Said::Gateway(status) => {
-            inspection.facts.push(format!("a proxy answers {status}: the model may be scaled to zero"));
+        Said::Gateway(said) => {
+            inspection.facts.push(format!("a proxy answers {said}: the model may be scaled to zero"));
             return None;
         }
         Said::Refused(answer) => {
@@ -89,8 +89,9 @@ async fn fit(cog: &Cog, inspection: &mut Inspection) {
             });
             return;
         }
-        Ok(Schema::Gateway(status)) => {
-            inspection.facts.push(format!("a proxy answers {status} where the schema should be"));
+        Ok(Schema::Gateway(said) | Schema::Page(said)) => {
+            let scaled = "the model may be scaled to zero";
+            inspection.facts.push(format!("a proxy answers {said} where the schema should be: {scaled}"));
             return;
         }
         Ok(Schema::Refused(answer)) => {

@@ -27,8 +27,13 @@ pub(super) enum Verdict {
     Conflict,
     /// Cog's own 503: the setup has not finished, or failed.
     NotReady,
-    /// A proxy's 502, 503 or 504.
-    Gateway(StatusCode),
+    /// A proxy's, which has no server to ask at the moment.
+    Gateway {
+        /// In words.
+        said: String,
+        /// Whether it may have taken the prediction all the same: 202.
+        accepted: bool,
+    },
     /// 500: what came of the server, its health check must tell.
     Crashed(Answer),
     /// 422: which keys it names, and its words.
@@ -59,14 +64,23 @@ impl Verdict {
     pub(super) fn of(reply: &Reply) -> Self {
         let body = reply.json();
         let text = |key: &str| body.as_ref().and_then(|body| body.get(key)).and_then(Value::as_str);
+        let own = match text("status") {
+            Some("succeeded" | "failed" | "canceled" | "aborted") => true,
+            // The id is the one that was sent.
+            Some("starting" | "processing") => text("id").is_some(),
+            Some(_) | None => false,
+        };
         match reply.status.as_u16() {
-            200..=299 => Self::of_success(reply.status, body.as_ref()),
+            200..=299 if own => Self::of_success(reply.status, body.as_ref()),
             409 => Self::Conflict,
             422 => Self::of_invalid(body.as_ref()),
             500 => Self::Crashed(refusal::answer(reply, PATH)),
             503 if text("status") == Some("failed") && text("error").is_some() => Self::NotReady,
-            502..=504 => Self::Gateway(reply.status),
-            _ => Self::Ended(refusal::answer(reply, PATH), None),
+            status => match refusal::gateway(reply) {
+                Some(said) => Self::Gateway { said, accepted: status == 202 },
+                None if reply.status.is_success() => Self::of_success(reply.status, body.as_ref()),
+                None => Self::Ended(refusal::answer(reply, PATH), None),
+            },
         }
     }
 
@@ -177,14 +191,30 @@ mod tests {
         assert!(matches!(of(200, r#"{"status":"canceled"}"#), Verdict::Ended(Answer::Failed(_), None)));
     }
 
+    fn gateway(said: &str, accepted: bool) -> Verdict {
+        Verdict::Gateway { said: said.to_owned(), accepted }
+    }
+
+    #[test]
+    fn a_202_is_cogs_or_a_proxys() {
+        for other in ["", "<html>", r#"{"status":"scaling"}"#, r#"{"status":"starting"}"#, "[]"] {
+            assert_eq!(of(202, other), gateway("202 Accepted", true), "{other}");
+        }
+        let own = r#"{"id":"p","status":"starting"}"#;
+        assert!(matches!(of(202, own), Verdict::Ended(Answer::Unreachable(_), None)));
+        let ended = r#"{"status":"succeeded"}"#;
+        assert_eq!(of(202, ended), Verdict::Ended(Answer::Succeeded, None));
+    }
+
     #[test]
     fn a_503_is_cogs_or_a_proxys() {
         let own = r#"{"error":"Setup has not finished yet. Wait until it has.","status":"failed"}"#;
         assert_eq!(of(503, own), Verdict::NotReady);
         for other in ["", "<html>", r#"{"error":"no healthy upstream"}"#, r#"{"status":"failed"}"#] {
-            assert_eq!(of(503, other), Verdict::Gateway(StatusCode::SERVICE_UNAVAILABLE), "{other}");
+            assert_eq!(of(503, other), gateway("503 Service Unavailable", false), "{other}");
         }
-        assert_eq!(of(502, own), Verdict::Gateway(StatusCode::BAD_GATEWAY));
+        assert_eq!(of(502, own), gateway("502 Bad Gateway", false));
+        assert_eq!(of(524, own), gateway("524", false));
         assert_eq!(of(409, r#"{"detail":"Already running a prediction"}"#), Verdict::Conflict);
         assert!(matches!(of(500, "Internal Server Error"), Verdict::Crashed(Answer::Unreachable(_))));
     }

@@ -6,7 +6,6 @@ use crate::heartbeat::{Answer, Rejection};
 use crate::provider::http::{HttpError, Reply};
 use crate::provider::input::{self, InputError};
 use chrono::{DateTime, Utc};
-use reqwest::StatusCode;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,8 +34,10 @@ pub(super) enum Schema {
     There(Value),
     /// This server publishes none, as 0.23 without the file in its image.
     None,
-    /// A proxy's 502, 503 or 504.
-    Gateway(StatusCode),
+    /// A proxy's, which has no server to ask at the moment; in words.
+    Gateway(String),
+    /// A page of HTML: a proxy's that waits for a server, or one that has nothing else at this path.
+    Page(String),
     /// What keeps it from being told.
     Refused(Answer),
 }
@@ -50,12 +51,15 @@ impl Schema {
     /// What `reply` brings.
     pub(super) fn of(reply: &Reply) -> Self {
         let body = reply.json().filter(Value::is_object);
-        match (reply.status.as_u16(), body) {
-            (200..=299, Some(schema)) => Self::There(schema),
+        match (reply.status.as_u16(), body, refusal::gateway(reply)) {
             // Cog's own 503 is JSON; that of a proxy is told by having no error of this kind.
-            (503, Some(body)) if body.get("error").and_then(Value::as_str).is_some_and(is_cogs) => Self::None,
-            (502..=504, _) => Self::Gateway(reply.status),
-            (300..=399 | 401..=403 | 429, _) => Self::Refused(refusal::answer(reply, PATH)),
+            (503, Some(body), _) if body.get("error").and_then(Value::as_str).is_some_and(is_cogs) => {
+                Self::None
+            }
+            (200, _, Some(said)) => Self::Page(said),
+            (_, _, Some(said)) => Self::Gateway(said),
+            (200..=299, Some(schema), None) => Self::There(schema),
+            (300..=399 | 401..=403 | 429, ..) => Self::Refused(refusal::answer(reply, PATH)),
             _ => Self::None,
         }
     }
@@ -154,6 +158,7 @@ impl Recipes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use reqwest::StatusCode;
     use reqwest::header::HeaderMap;
     use serde_json::json;
 
@@ -172,6 +177,8 @@ mod tests {
         assert!(matches!(of(503, r#"{"error":"OpenAPI schema not available"}"#), Schema::None));
         assert!(matches!(of(503, r#"{"error":"no healthy upstream"}"#), Schema::Gateway(_)));
         assert!(matches!(of(503, ""), Schema::Gateway(_)));
+        assert!(matches!(of(523, ""), Schema::Gateway(_)));
+        assert!(matches!(of(202, r#"{"components":{}}"#), Schema::Gateway(_)));
         assert!(matches!(of(404, ""), Schema::None));
         assert!(matches!(of(500, ""), Schema::None));
         assert!(matches!(of(200, "<html>"), Schema::None));

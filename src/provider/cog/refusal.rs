@@ -9,9 +9,27 @@ use chrono::DateTime;
 use reqwest::StatusCode;
 use std::time::Duration;
 
-/// Whether it is what a proxy answers while it has no server to ask.
-pub(super) const fn is_gateway(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 502..=504)
+/// What a proxy answers while it has no server to ask, in words; none where it is something else.
+/// Cloudflare's own statuses are among them, and a waiting page. Whether a 202 is Cog's own, who asks
+/// must know.
+pub(super) fn gateway(reply: &Reply) -> Option<String> {
+    let html = reply.header("content-type").is_some_and(|kind| {
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        kind.eq_ignore_ascii_case("text/html") || kind.eq_ignore_ascii_case("application/xhtml+xml")
+    });
+    match reply.status.as_u16() {
+        202 | 502..=504 | 520..=524 | 530 => Some(shown(reply.status)),
+        200 if html => Some(format!("{} with a page of HTML", shown(reply.status))),
+        _ => None,
+    }
+}
+
+/// A status with its reason, where it has one that is known.
+fn shown(status: StatusCode) -> String {
+    match status.canonical_reason() {
+        Some(_) => status.to_string(),
+        None => status.as_str().to_owned(),
+    }
 }
 
 /// What a reply that brings neither a health check nor a prediction means; `asked` is its path.
@@ -97,6 +115,26 @@ mod tests {
             of(500),
             Answer::Unreachable("/health-check answers 500 Internal Server Error: no".into())
         );
+    }
+
+    #[test]
+    fn what_proxies_say_without_a_server_is_known() {
+        let of = |status, kind: &'static str| {
+            let mut said = reply(status, "<html>starting");
+            said.headers.insert("content-type", HeaderValue::from_static(kind));
+            gateway(&said)
+        };
+        for status in [202, 502, 503, 504, 520, 521, 522, 523, 524, 530] {
+            assert!(of(status, "text/plain").is_some_and(|said| said.contains(&status.to_string())));
+        }
+        assert_eq!(of(521, "text/html").as_deref(), Some("521"));
+        assert_eq!(of(502, "text/html").as_deref(), Some("502 Bad Gateway"));
+        assert_eq!(of(200, "Text/HTML; charset=utf-8").as_deref(), Some("200 OK with a page of HTML"));
+        for (status, kind) in
+            [(200, "text/plain"), (200, "application/json"), (404, "text/html"), (500, "text/html")]
+        {
+            assert_eq!(of(status, kind), None, "{status} {kind}");
+        }
     }
 
     #[test]

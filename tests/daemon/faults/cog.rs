@@ -7,7 +7,7 @@ mod scripted_cog;
 
 use crate::support::{Home, PATIENCE, wait_until};
 use chrono::{DateTime, TimeDelta, Utc};
-use scripted_cog::{HEALTH, Line, PREDICT, Server, at_capacity, health, raised, says, succeeded};
+use scripted_cog::{HEALTH, Line, PREDICT, Server, at_capacity, health, page, raised, says, succeeded};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::time::Duration;
@@ -415,5 +415,41 @@ fn a_prediction_longer_than_cold_after_is_not_shown_as_a_boot() {
     assert_eq!(home.states("slow"), ["warm"]);
     assert_eq!(home.states("boots")[0], "booting", "{:?}", home.states("boots"));
     assert_eq!(home.states("boots").iter().filter(|state| *state == "booting").count(), 1);
+    assert!(warmd.stop().success());
+}
+
+#[test]
+fn a_boot_behind_a_waiting_page_or_cloudflare_is_a_boot() {
+    let up = hours_ago(1);
+    let script = || (vec![health("READY", &up)], vec![succeeded(0.01)]);
+    let servers = Servers::scripted(vec![script(), script(), script()]);
+    let waiting = [("sablier", page()), ("tunnel", says(530, "<html>")), ("scaler", says(202, ""))];
+    let urls = servers.servers.iter().map(|server| server.url.clone());
+    let more = "interval = \"1s\"\ncold_after = \"500ms\"";
+    let models = waiting.iter().zip(urls).map(|((name, _), url)| (*name, url, more));
+    let home = Home::at_trace(&config(models));
+    let warmd = home.start();
+    for (name, _) in &waiting {
+        home.model_when(name, "warm", |model| count(model, "warm") >= 1);
+    }
+    for (server, (_, line)) in servers.servers.iter().zip(&waiting) {
+        server.turns(HEALTH, vec![line.clone()]);
+        server.turns(PREDICT, vec![line.clone()]);
+    }
+    for (name, _) in &waiting {
+        let model = home.model_when(name, "booting", |model| model["state"] == "booting");
+        assert!(reason(&model).contains("waiting for its boot"), "{model}");
+    }
+    for server in &servers.servers {
+        server.turns(PREDICT, vec![succeeded(0.01)]);
+        server.turns(HEALTH, vec![health("READY", &clock::now().to_rfc3339())]);
+    }
+    for (name, _) in &waiting {
+        let model = home.model_when(name, "warm again", |model| {
+            count(model, "cold") >= 1 && model["last"]["outcome"] == "warm"
+        });
+        assert_eq!((count(&model, "cold"), count(&model, "unreachable")), (1, 0), "{model}");
+        assert_eq!(model["boot"]["count"], 1, "{model}");
+    }
     assert!(warmd.stop().success());
 }

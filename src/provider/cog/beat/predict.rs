@@ -13,6 +13,9 @@ use std::ops::ControlFlow::{Break, Continue};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// So many predictions that a proxy answers with 202 are sent in a heartbeat: each may run later.
+const ACCEPTED: u32 = 3;
+
 /// How long a look or a tidying up behind a heartbeat may take.
 const AFTERMATH: Duration = Duration::from_secs(2);
 
@@ -59,12 +62,19 @@ impl Beat<'_> {
                     return Continue(false);
                 }
                 // One that comes late may hide a prediction that ran: one more try, no third.
-                Verdict::Gateway(status) if took > HOLD && std::mem::replace(&mut self.lost, true) => {
-                    let why = format!("a proxy answers {status} to predictions, after {} s", took.as_secs());
+                Verdict::Gateway { said, .. } if took > HOLD && std::mem::replace(&mut self.lost, true) => {
+                    let why = format!("a proxy answers {said} to predictions, after {} s", took.as_secs());
                     return Break(Answer::Unreachable(why));
                 }
-                Verdict::Gateway(status) => {
-                    self.wait(format!("a proxy answers {status}")).await?;
+                Verdict::Gateway { said, accepted } => {
+                    self.accepted += u32::from(accepted);
+                    if self.accepted == ACCEPTED {
+                        let why = "it may queue them, and tells nobody of their end";
+                        return Break(Answer::Unreachable(format!(
+                            "a proxy answers {said} to predictions: {why}"
+                        )));
+                    }
+                    self.wait(format!("a proxy answers {said}")).await?;
                     return Continue(false);
                 }
                 Verdict::Crashed(answer) => {
