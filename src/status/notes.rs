@@ -11,8 +11,8 @@ use crate::state::Known;
 /// Fewer answers than this tell no tendency.
 const ENOUGH: u64 = 5;
 
-/// A heartbeat that takes more than this share of a single slot gets in the way of real traffic.
-const CROWDED: f64 = 0.25;
+/// A heartbeat that takes more than this share of its interval is none that is small.
+const LARGE: f64 = 0.1;
 
 /// The notes of one model, whose figures are already in `status`.
 pub(super) fn notes(model: &Model, known: &Known, facts: &Facts, status: &ModelStatus) -> Vec<String> {
@@ -60,15 +60,14 @@ pub(super) fn notes(model: &Model, known: &Known, facts: &Facts, status: &ModelS
             status.interval
         ));
     }
-    if let (Some(told), Some(last)) = (&status.latency.warm, &status.last)
-        && told.count >= ENOUGH
-        && let Some(predict) = last.predict
-        && predict / status.interval > CROWDED
+    if let Some(warm) = status.latency.warm.as_ref().filter(|warm| warm.count >= ENOUGH)
+        && warm.p50 / status.interval > LARGE
     {
         notes.push(format!(
-            "a heartbeat occupies {:.0} % of a single slot's time: a longer interval or a smaller `input` \
-             would leave more to real traffic",
-            (100.0 * predict / status.interval).min(100.0)
+            "a heartbeat typically takes {:.2} s, which is {:.0} % of its interval: a smaller `input` makes it \
+             shorter; a longer `interval` costs less, and leaves more of the model to real traffic",
+            warm.p50,
+            100.0 * warm.p50 / status.interval
         ));
     }
     if !facts.guessed.is_empty() {

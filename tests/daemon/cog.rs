@@ -1,6 +1,6 @@
 //! The daemon against real Cog servers.
 
-use crate::real_cog::{COG_0_9, COG_0_16, COG_0_23, Setup};
+use crate::real_cog::{COG_0_9, COG_0_16, COG_0_23, Server, Setup};
 use crate::support::{Home, PATIENCE, wait_until};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -110,4 +110,56 @@ fn a_health_probe_takes_no_slot() {
     assert_eq!(model["state"], "warm");
     assert_eq!(server.predictions(), ran);
     assert_eq!(model["latency"]["warm"], Value::Null);
+}
+
+/// A ready server of each release whose models differ, and a model with this input on each.
+fn one_of_each(input: &str) -> (Vec<Server>, String) {
+    let servers: Vec<_> =
+        [COG_0_9, COG_0_16, COG_0_23].map(|release| Setup::of(release).start_ready()).into();
+    let models = servers.iter().zip(NAMES).map(|(server, name)| {
+        config(&server.url(), &format!("cold_after = \"500ms\"\ninput = {input}\n")).replace("box", name)
+    });
+    let config = models.collect();
+    (servers, config)
+}
+
+const NAMES: [&str; 3] = ["old", "middle", "new"];
+
+#[test]
+fn a_heartbeat_that_takes_long_is_noted_and_is_no_boot() {
+    let (_servers, config) = one_of_each("{ seconds = 1.2 }");
+    let home = Home::new(&config);
+    let warmd = home.start();
+    for name in NAMES {
+        let model = home.model_when(name, "five answers", |model| count(model, "warm") >= 5);
+        let notes = model["notes"].to_string();
+        assert!(
+            notes.contains("a heartbeat typically takes ") && notes.contains(" % of its interval"),
+            "{notes}"
+        );
+        assert_eq!(home.states(name), ["warm"], "{model}");
+        assert_eq!((count(&model, "cold"), &model["boot"]), (0, &Value::Null), "{model}");
+    }
+    assert!(warmd.stop().success());
+}
+
+#[test]
+fn a_model_that_raises_is_up() {
+    let (_servers, config) = one_of_each("{ fails = true }");
+    let home = Home::new(&config);
+    let warmd = home.start();
+    for name in NAMES {
+        let model = home.model_when(name, "four failures", |model| count(model, "failed") >= 4);
+        let notes = model["notes"].to_string();
+        assert!(model["state"] != "warm" || notes.contains("the weights are of clay"), "{model}");
+        assert!(model["last"]["predict"].is_number() && model["last"]["outcome"] == "failed", "{model}");
+        assert!(model["hours"]["unknown"].as_f64() < model["hours"]["warm"].as_f64(), "{model}");
+    }
+    for name in NAMES {
+        let model = home.model_when(name, "failing", |model| model["state"] == "failing");
+        assert!(count(&model, "failed") >= 10, "{model}");
+        assert!(model["reason"].as_str().unwrap().contains("all failed; the latest: "), "{model}");
+        assert_eq!(home.states(name), ["warm", "failing"]);
+    }
+    assert!(warmd.stop().success());
 }
