@@ -83,7 +83,7 @@ impl Follow<'_> {
             Some(replied) => self.a_moment(replied).await,
             // A held reply says `starting` even where the model runs: what is so is asked at once.
             None if held => self.pause(MOMENT).await,
-            None => self.pause(pause).await,
+            None => self.pause(self.until_shown(pause, &latest.status)).await,
         }
         let mut extra_looks = 0;
         let ended = loop {
@@ -111,12 +111,20 @@ impl Follow<'_> {
             if trouble.is_none() {
                 self.tell_phase(&latest.status);
             }
-            self.pause(pause).await;
+            self.pause(self.until_shown(pause, &latest.status)).await;
         };
         let answer = self.answer(&latest);
         let latest = latest.within(self.sent.elapsed());
         let total = result.or_else(|| latest.total()).unwrap_or(ended);
         End { answer, signs: latest.signs(), total, done: ended }
+    }
+
+    /// A pause that ends soon after `cold_after`, where only the next look shows whether it boots.
+    fn until_shown(&self, pause: Duration, status: &Status) -> Duration {
+        match self.cold_after.checked_sub(self.sent.elapsed()) {
+            Some(left) if *status == Status::Starting => pause.min(left + MOMENT),
+            Some(_) | None => pause,
+        }
     }
 
     async fn pause(&self, pause: Duration) {
