@@ -4,6 +4,7 @@
 //! same knowledge. What only lives with the process (a heartbeat in flight, a hold) is [`Live`].
 
 pub mod digest;
+pub mod refusals;
 pub mod standing;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ use crate::config::{ColdAfter, Lead, Model};
 use crate::heartbeat::{Heartbeat, Outcome, Phase, Rejection};
 use crate::journal::{Entry, State, What};
 use chrono::{DateTime, TimeDelta, Utc};
+use refusals::{Block, Refusals};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -31,13 +33,6 @@ const FAILING: u32 = 3;
 
 /// This many in a row that failed do so too, though the model ran them.
 const ALL_FAILED: u32 = 10;
-
-/// A refusal that has come so often in a row does not pass by itself.
-const LASTING_REFUSAL: u32 = 3;
-
-/// Refusals within this long of the first one count as one, however short the interval is: a proxy
-/// refuses for some seconds while a container is replaced.
-const ONE_REFUSAL: TimeDelta = TimeDelta::seconds(10);
 
 /// How many of the last heartbeats are known by whether they ran and failed.
 const RECENT: usize = 10;
@@ -84,26 +79,6 @@ pub struct Known {
     pub accounted_to: Option<DateTime<Utc>>,
     /// Its state as last told, and since when.
     pub state: Option<(State, DateTime<Utc>)>,
-}
-
-/// A refusal: a person must act, unless it passes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Block {
-    /// What was refused.
-    pub rejection: Rejection,
-    /// In a sentence.
-    pub error: String,
-    /// When it was last found so.
-    pub at: DateTime<Utc>,
-}
-
-/// Refusals without an answer in between.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Refusals {
-    /// When the first one came.
-    pub since: DateTime<Utc>,
-    /// How many there were; those of the first seconds count as one.
-    pub times: u32,
 }
 
 /// Held by hand.
@@ -247,7 +222,7 @@ impl Known {
         let of_model = |block: &Block| matches!(block.rejection, Rejection::Model | Rejection::Input);
         self.block.as_ref().is_some_and(of_model)
             && self.answered_at.is_some()
-            && self.refusals.is_some_and(|refusals| refusals.times < LASTING_REFUSAL)
+            && self.refusals.is_some_and(|refusals| !refusals.are_lasting())
     }
 
     /// How many heartbeats in a row make the model `failing`; none where they don't.
@@ -296,18 +271,6 @@ impl Known {
             // One that ended in the future ended before the clock was set back: it tells nothing.
             last.done_at <= now && now - last.done_at < delta(interval)
         })
-    }
-}
-
-impl Refusals {
-    /// With one more, at `now`.
-    fn after(before: Option<Self>, now: DateTime<Utc>) -> Self {
-        // One in the future is from before the clock was set back.
-        match before.filter(|before| before.since <= now) {
-            Some(before) if now - before.since < ONE_REFUSAL => before,
-            Some(before) => Self { times: before.times.saturating_add(1), ..before },
-            None => Self { since: now, times: before.map_or(1, |before| before.times) },
-        }
     }
 }
 
