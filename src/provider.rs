@@ -10,6 +10,7 @@ pub mod replicate;
 use crate::config::value::Token;
 use crate::config::{Model, Replicate as Account, Target};
 use crate::heartbeat::{Observation, Order, Phase};
+use input::Learned;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -66,6 +67,22 @@ impl Provider {
         match self {
             Self::Replicate(replicate) => replicate.facts(),
             Self::Cog(cog) => cog.facts(),
+        }
+    }
+
+    /// What was learned of the model's inputs so far.
+    pub fn learned(&self) -> Learned {
+        match self {
+            Self::Replicate(replicate) => replicate.learned(),
+            Self::Cog(cog) => cog.learned(),
+        }
+    }
+
+    /// Goes on from what was learned of the model's inputs before.
+    pub fn recall(&self, learned: Learned) {
+        match self {
+            Self::Replicate(replicate) => replicate.recall(learned),
+            Self::Cog(cog) => cog.recall(learned),
         }
     }
 

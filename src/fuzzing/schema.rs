@@ -1,9 +1,8 @@
 //! A model's `OpenAPI` schema.
 
 use crate::provider::input::fuzzing::is_impossible;
-use crate::provider::input::{minimal, misfits};
+use crate::provider::input::{Rung, minimal, misfits};
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
 
 /// No input may be larger than this, as JSON: more is more than any model asks for.
 const LARGEST: usize = 4 * 1024 * 1024;
@@ -18,7 +17,7 @@ pub fn schema(data: &[u8]) {
     let user = document.get("user").and_then(Value::as_object).unwrap_or(&none);
     // Whatever it is, it may be judged.
     let _ = misfits(&document, user);
-    let Ok(made) = minimal(&document, document.get("example"), user, &BTreeSet::new()) else { return };
+    let Ok(made) = minimal(&document, document.get("example"), user, &Rung::default()) else { return };
     let size = Value::Object(made.input.clone()).to_string().len();
     assert!(size < LARGEST + 8 * data.len(), "{size} bytes are made");
     for (key, value) in &made.input {

@@ -15,6 +15,7 @@ mod quote;
 mod recipe;
 mod refusal;
 
+use super::input::Learned;
 use super::{Facts, Inspection, http};
 use crate::config::value::Token;
 use crate::config::{Model, Target};
@@ -54,6 +55,16 @@ impl Cog {
     /// What has been learned so far.
     pub fn facts(&self) -> Facts {
         Facts { guessed: self.recipes.guessed(), ..Facts::default() }
+    }
+
+    /// What was learned of its inputs so far.
+    pub fn learned(&self) -> Learned {
+        self.recipes.learned()
+    }
+
+    /// Goes on from what was learned of its inputs before.
+    pub fn recall(&self, learned: Learned) {
+        self.recipes.recall(learned);
     }
 
     /// Asks whether a heartbeat would work, without sending one.

@@ -18,15 +18,14 @@ use self::api::Api;
 use self::follow::{End, Follow};
 use self::prediction::Prediction;
 use self::problem::{Kind, Problem};
-use super::input::MadeInput;
+use super::input::{self, Ladder, Learned, MadeInput};
 use super::{Facts, Inspection, http};
 use crate::clock::{self, Stopwatch};
 use crate::config::value::Token;
 use crate::config::{Model, Target};
-use crate::heartbeat::{Limits, Observation, Order, Phase, Signs};
+use crate::heartbeat::{Answer, Limits, Observation, Order, Phase, Signs};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -57,8 +56,8 @@ struct Known {
     plan: Option<Arc<Plan>>,
     /// When the plan is to be made anew.
     stale_at: Option<Instant>,
-    /// The cost knobs that the plan's version would not take small.
-    unshrunk: BTreeSet<String>,
+    /// What was learned of the inputs of its versions.
+    learned: Learned,
 }
 
 /// How a heartbeat of the model is sent.
@@ -66,6 +65,8 @@ struct Known {
 struct Plan {
     aim: Aim,
     made: MadeInput,
+    /// What was known of the version when the input was made.
+    ladder: Ladder,
 }
 
 /// One heartbeat on its way.
@@ -107,7 +108,11 @@ impl Replicate {
             sent: Stopwatch::start(),
         };
         let end = match self.create(&mut beat).await {
-            Ok(created) => beat.follow(&self.api).to_the_end(created).await,
+            Ok((created, plan)) => {
+                let end = beat.follow(&self.api).to_the_end(created).await;
+                self.learn(&plan, &end.answer);
+                end
+            }
             Err(problem) => {
                 if matches!(problem.kind, Kind::Missing | Kind::Version | Kind::Input) {
                     self.forget();
@@ -141,6 +146,16 @@ impl Replicate {
         }
     }
 
+    /// What was learned of its inputs so far.
+    pub fn learned(&self) -> Learned {
+        self.known().learned.clone()
+    }
+
+    /// Goes on from what was learned of its inputs before.
+    pub fn recall(&self, learned: Learned) {
+        self.known().learned = learned;
+    }
+
     /// Asks whether a heartbeat would work, without sending one.
     pub async fn inspect(&self) -> Inspection {
         inspect::inspect(&self.api, &self.target, &self.user_input).await
@@ -148,12 +163,12 @@ impl Replicate {
 
     /// Creates the prediction. A refusal of the version or the input is met with what can be done
     /// about it, at most once each.
-    async fn create(&self, beat: &mut Beat<'_>) -> Result<Prediction, Problem> {
+    async fn create(&self, beat: &mut Beat<'_>) -> Result<(Prediction, Arc<Plan>), Problem> {
         let (mut plan, mut fresh) = self.plan(beat.deadline).await?;
         let (mut moved, mut grown) = (false, false);
         loop {
             let problem = match self.create_once(&plan, beat).await {
-                Ok(created) => return Ok(created),
+                Ok(created) => return Ok((created, plan)),
                 Err(problem) => problem,
             };
             let by_version = plan.aim.by_version().filter(|_| problem.kind == Kind::Missing);
@@ -181,13 +196,12 @@ impl Replicate {
                     continue;
                 }
             }
-            let refused = plan.made.shrunk.iter().filter(|knob| problem.names(knob));
-            let refused: BTreeSet<String> = refused.cloned().collect();
+            let refused: Vec<String> = plan.made.chosen().filter(|key| problem.names(key)).cloned().collect();
             if problem.kind != Kind::Input || grown || refused.is_empty() {
                 return Err(problem);
             }
             grown = true;
-            self.known().unshrunk.extend(refused);
+            self.known().learned.refused(&plan.ladder, refused);
             plan = self.adopt(plan.aim.clone())?;
         }
     }
@@ -233,14 +247,37 @@ impl Replicate {
     /// Makes the input for what was looked up, and keeps both.
     fn adopt(&self, aim: Aim) -> Result<Arc<Plan>, Problem> {
         let mut known = self.known();
-        if known.plan.as_ref().is_some_and(|plan| plan.aim.version != aim.version) {
-            known.unshrunk.clear();
-        }
-        let made = aim.input(&self.user_input, &known.unshrunk)?;
-        let plan = Arc::new(Plan { aim, made });
+        let plan = self.make(aim, &known.learned)?;
         known.plan = Some(Arc::clone(&plan));
         known.stale_at = clock::instant().checked_add(LOOK_AGAIN);
         Ok(plan)
+    }
+
+    fn make(&self, aim: Aim, learned: &Learned) -> Result<Arc<Plan>, Problem> {
+        let user_keys = Value::Object(self.user_input.clone()).to_string();
+        let ladder = learned.of(&aim.version_key(), input::fingerprint(&user_keys));
+        let made = aim.input(&self.user_input, ladder.rung())?;
+        Ok(Arc::new(Plan { aim, made, ladder }))
+    }
+
+    /// Learns from how a prediction ended, and makes the input of the next one where it is to be another.
+    fn learn(&self, plan: &Plan, answer: &Answer) {
+        let Known { plan: kept, learned, .. } = &mut *self.known();
+        let moved = match answer {
+            Answer::Succeeded => {
+                learned.succeeded(&plan.ladder);
+                !learned.agrees_with(&plan.ladder)
+            }
+            Answer::Failed(why) => learned.failed(&plan.ladder, why, &plan.made.steps),
+            Answer::Busy
+            | Answer::Rejected(..)
+            | Answer::RateLimited(_)
+            | Answer::TimedOut(_)
+            | Answer::Unreachable(_) => false,
+        };
+        if moved && let Ok(next) = self.make(plan.aim.clone(), learned) {
+            *kept = Some(next);
+        }
     }
 
     /// What is known led to a refusal: the next heartbeat looks anew.

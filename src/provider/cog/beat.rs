@@ -14,7 +14,6 @@ use crate::config::Probe;
 use crate::heartbeat::{Answer, Limits, Observation, Order, Phase, Signs};
 use crate::provider::http::{HttpError, Reply};
 use chrono::{DateTime, Utc};
-use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::sync::Arc;
@@ -94,22 +93,19 @@ impl<'a> Beat<'a> {
             if self.order.model.probe == Probe::Health {
                 return Break(Answer::Succeeded);
             }
-            refused = match self.recipe(BTreeSet::new()).await? {
+            refused = match self.recipe().await? {
                 Some(recipe) => self.predict(recipe).await?,
                 None => false,
             };
         }
     }
 
-    /// The input for the setup that is ready, made where it wasn't yet; with keys to leave
-    /// unshrunk, always. None where making it took so long, or found so little, that the server
-    /// has to be asked anew whether it is ready.
-    async fn recipe(&mut self, unshrunk: BTreeSet<String>) -> Step<Option<Arc<Recipe>>> {
+    /// The input for the setup that is ready, made where it wasn't yet. None where making it took so
+    /// long, or found so little, that the server has to be asked anew whether it is ready.
+    async fn recipe(&mut self) -> Step<Option<Arc<Recipe>>> {
         let setup = self.signs.setup.map(|setup| setup.started_at);
         let user = &self.order.model.input;
-        if unshrunk.is_empty()
-            && let Some(recipe) = self.cog.recipes.find(setup, user)
-        {
+        if let Some(recipe) = self.cog.recipes.find(setup, user) {
             return Continue(Some(recipe));
         }
         let making = Stopwatch::start();
@@ -131,7 +127,7 @@ impl<'a> Beat<'a> {
                 return Continue(None);
             }
         };
-        match Recipe::make(setup, schema.as_ref(), user, unshrunk) {
+        match Recipe::make(setup, schema.as_ref(), user, &self.cog.recipes.learned()) {
             Ok(recipe) => {
                 let recipe = self.cog.recipes.keep(recipe);
                 Continue((took <= super::health::HOLD).then_some(recipe))

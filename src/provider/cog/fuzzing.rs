@@ -5,10 +5,10 @@ use super::prediction::Verdict;
 use super::recipe::{Recipe, Schema};
 use super::refusal;
 use crate::heartbeat::{Answer, Limits, Observation, Rejection, Signs};
+use crate::provider::input::Learned;
 use crate::provider::{Facts, fuzzing};
 use chrono::{DateTime, Utc};
 use serde_json::Map;
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What is learned of the model, and what is seen of a heartbeat, from one answer.
@@ -46,7 +46,7 @@ pub(crate) fn answered(data: &[u8], sent_at: DateTime<Utc>) -> (Facts, Option<Ob
         }
         "schema" => {
             let Schema::There(schema) = Schema::of(&reply) else { return (Facts::default(), None) };
-            match Recipe::make(None, Some(&schema), &Map::new(), BTreeSet::new()) {
+            match Recipe::make(None, Some(&schema), &Map::new(), &Learned::default()) {
                 Ok(recipe) => (Facts { guessed: recipe.guessed().to_vec(), ..Facts::default() }, None),
                 Err(answer) => (Facts::default(), observation(answer, Signs::default())),
             }

@@ -8,7 +8,6 @@ use crate::config::Probe;
 use crate::heartbeat::Answer;
 use crate::provider::http::HttpError;
 use crate::provider::{Inspection, input};
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// How long a person waits for one answer at a prompt.
@@ -104,7 +103,7 @@ async fn fit(cog: &Cog, inspection: &mut Inspection) {
         }
     };
     inspection.problems.extend(input::misfits(&schema, &cog.model.input));
-    match Recipe::make(None, Some(&schema), &cog.model.input, BTreeSet::new()) {
+    match Recipe::make(None, Some(&schema), &cog.model.input, &cog.recipes.learned()) {
         Ok(recipe) => {
             let input = serde_json::Value::Object(recipe.input().clone()).to_string();
             inspection.facts.push(format!("a heartbeat sends {}", quote::message(&input)));

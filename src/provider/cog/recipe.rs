@@ -4,7 +4,7 @@
 use super::{Cog, refusal};
 use crate::heartbeat::{Answer, Rejection};
 use crate::provider::http::{HttpError, Reply};
-use crate::provider::input::{self, InputError};
+use crate::provider::input::{self, InputError, Ladder, Learned};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -22,9 +22,10 @@ const PATH: &str = "/openapi.json";
 pub(super) struct Recipe {
     setup: Option<DateTime<Utc>>,
     user: Map<String, Value>,
-    unshrunk: BTreeSet<String>,
     has_schema: bool,
     made: input::MadeInput,
+    /// What was known of the version when it was made.
+    ladder: Ladder,
 }
 
 /// What `GET /openapi.json` brings.
@@ -70,33 +71,29 @@ fn is_cogs(error: &str) -> bool {
 }
 
 impl Recipe {
-    /// Makes it, from `schema` where there is one. Without, and without keys of the user's, an
-    /// empty input is tried: a model may well need none.
+    /// Makes it, from `schema` where there is one, and by what was `learned` of it. Without, and without keys of
+    /// the user's, an empty input is tried: a model may well need none.
     pub(super) fn make(
         setup: Option<DateTime<Utc>>,
         schema: Option<&Value>,
         user: &Map<String, Value>,
-        unshrunk: BTreeSet<String>,
+        learned: &Learned,
     ) -> Result<Self, Answer> {
-        let made = match input::minimal(schema.unwrap_or(&Value::Null), None, user, &unshrunk) {
+        // Setups come and go with every boot: a version of the model is known by its schema.
+        let version = schema.map(|schema| format!("{:08x}", input::fingerprint(&schema.to_string())));
+        let user_keys = Value::Object(user.clone()).to_string();
+        let ladder = learned.of(&version.unwrap_or_default(), input::fingerprint(&user_keys));
+        let made = match input::minimal(schema.unwrap_or(&Value::Null), None, user, ladder.rung()) {
             Ok(made) => made,
             Err(InputError::Unknown) => input::MadeInput::default(),
             Err(error) => return Err(Answer::Rejected(Rejection::Input, error.to_string())),
         };
-        Ok(Self { setup, user: user.clone(), unshrunk, has_schema: schema.is_some(), made })
+        Ok(Self { setup, user: user.clone(), has_schema: schema.is_some(), made, ladder })
     }
 
     /// What to send.
     pub(super) const fn input(&self) -> &Map<String, Value> {
         &self.made.input
-    }
-
-    /// The keys that were made small and that the server refuses so, with those left alone before;
-    /// none where the refusal is about something else.
-    pub(super) fn to_unshrink(&self, refused: &BTreeSet<String>) -> Option<BTreeSet<String>> {
-        let small: BTreeSet<_> =
-            self.made.shrunk.iter().filter(|key| refused.contains(*key)).cloned().collect();
-        (!small.is_empty()).then(|| small.union(&self.unshrunk).cloned().collect())
     }
 
     /// Whether the input was made without knowing what the model wants.
@@ -110,19 +107,27 @@ impl Recipe {
     }
 }
 
-/// The recipes of one model, the last used one last.
+/// The recipes of one model, and what was learned of its inputs.
 #[derive(Debug, Default)]
-pub(super) struct Recipes(Mutex<Vec<Arc<Recipe>>>);
+pub(super) struct Recipes(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// The last used one last.
+    kept: Vec<Arc<Recipe>>,
+    learned: Learned,
+}
 
 impl Recipes {
-    /// The one for a setup and the user's keys, where it was made before.
+    /// The one for a setup and the user's keys, where it was made before and nothing was learned since.
     pub(super) fn find(
         &self,
         setup: Option<DateTime<Utc>>,
         user: &Map<String, Value>,
     ) -> Option<Arc<Recipe>> {
-        let mut kept = self.kept();
-        let at = kept.iter().position(|recipe| recipe.setup == setup && recipe.user == *user)?;
+        let Inner { kept, learned } = &mut *self.inner();
+        let is_it = |recipe: &Recipe| recipe.setup == setup && recipe.user == *user;
+        let at = kept.iter().position(|recipe| is_it(recipe) && learned.agrees_with(&recipe.ladder))?;
         let found = kept.remove(at);
         kept.push(Arc::clone(&found));
         Some(found)
@@ -131,7 +136,7 @@ impl Recipes {
     /// Keeps one, in place of an earlier one for its setup.
     pub(super) fn keep(&self, recipe: Recipe) -> Arc<Recipe> {
         let recipe = Arc::new(recipe);
-        let mut kept = self.kept();
+        let kept = &mut self.inner().kept;
         kept.retain(|other| other.setup != recipe.setup);
         if kept.len() == KEPT {
             kept.remove(0);
@@ -142,15 +147,48 @@ impl Recipes {
 
     /// Forgets one that the server refused, so that the next heartbeat makes it anew.
     pub(super) fn forget(&self, recipe: &Recipe) {
-        self.kept().retain(|other| other.setup != recipe.setup);
+        self.inner().kept.retain(|other| other.setup != recipe.setup);
+    }
+
+    /// What was learned of the model's inputs so far.
+    pub(super) fn learned(&self) -> Learned {
+        self.inner().learned.clone()
+    }
+
+    /// Goes on from what was learned before.
+    pub(super) fn recall(&self, learned: Learned) {
+        self.inner().learned = learned;
+    }
+
+    /// Learns from how a prediction ended that ran.
+    pub(super) fn ended(&self, recipe: &Recipe, answer: &Answer) {
+        let learned = &mut self.inner().learned;
+        match answer {
+            Answer::Succeeded => learned.succeeded(&recipe.ladder),
+            Answer::Failed(why) => {
+                learned.failed(&recipe.ladder, why, &recipe.made.steps);
+            }
+            Answer::Busy
+            | Answer::Rejected(..)
+            | Answer::RateLimited(_)
+            | Answer::TimedOut(_)
+            | Answer::Unreachable(_) => {}
+        }
+    }
+
+    /// Leaves alone what the server refused of what was chosen. False where that is nothing: the refusal is about
+    /// something else.
+    pub(super) fn refused(&self, recipe: &Recipe, keys: &BTreeSet<String>) -> bool {
+        let chosen: Vec<String> = recipe.made.chosen().filter(|key| keys.contains(*key)).cloned().collect();
+        !chosen.is_empty() && self.inner().learned.refused(&recipe.ladder, chosen)
     }
 
     /// The keys that were made up for the last used one.
     pub(super) fn guessed(&self) -> Vec<String> {
-        self.kept().last().map(|recipe| recipe.guessed().to_vec()).unwrap_or_default()
+        self.inner().kept.last().map(|recipe| recipe.guessed().to_vec()).unwrap_or_default()
     }
 
-    fn kept(&self) -> MutexGuard<'_, Vec<Arc<Recipe>>> {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -188,10 +226,10 @@ mod tests {
     #[test]
     fn without_a_schema_the_users_keys_go_alone() {
         let user = json!({"prompt": "hi"}).as_object().cloned().unwrap();
-        let recipe = Recipe::make(None, None, &user, BTreeSet::new()).unwrap();
+        let recipe = Recipe::make(None, None, &user, &Learned::default()).unwrap();
         assert_eq!(recipe.input(), &user);
         assert!(!recipe.is_blind());
-        let blind = Recipe::make(None, None, &Map::new(), BTreeSet::new()).unwrap();
+        let blind = Recipe::make(None, None, &Map::new(), &Learned::default()).unwrap();
         assert!(blind.is_blind() && blind.input().is_empty());
     }
 
@@ -200,7 +238,7 @@ mod tests {
         let (recipes, none) = (Recipes::default(), Map::new());
         let user = json!({"prompt": "hi"}).as_object().cloned().unwrap();
         for second in 0..20 {
-            recipes.keep(Recipe::make(at(second), None, &none, BTreeSet::new()).unwrap());
+            recipes.keep(Recipe::make(at(second), None, &none, &Learned::default()).unwrap());
         }
         assert!(recipes.find(at(19), &none).is_some());
         assert!(recipes.find(at(19), &user).is_none(), "an edit of warm.toml counts at once");

@@ -33,7 +33,8 @@ fn unknown(key: &str, known: &[String]) -> String {
     format!("input.{key}: the model has no such input, and drops it silently{hint}")
 }
 
-fn misfit(field: &Field, value: &Value) -> Option<String> {
+/// Why a value does not fit its field, where that is certain.
+pub(super) fn misfit(field: &Field, value: &Value) -> Option<String> {
     let key = quote::name(&field.name);
     let fits = match field.kind() {
         Some("string") => value.is_string(),

@@ -1,6 +1,7 @@
 //! Values made up for what a model requires and gives no hint of.
 
 use super::InputError;
+use super::files;
 use super::knob::is_safety;
 use super::schema::Field;
 use regex_automata::dfa::{Automaton, dense};
@@ -10,11 +11,6 @@ use serde_json::{Map, Value};
 
 /// The shortest text that a model of language answers sensibly.
 const TEXT: &str = "hi";
-
-/// A grey image of 64 × 64 pixels, as PNG: one of 1 × 1 passes validation and breaks real models.
-pub(super) const IMAGE: &str = "data:image/png;base64,\
-    iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAIAAAAlC+aJAAAAS0lEQVR42u3PMQ0AAAwDoEqv9ErYvQQckD4XAQEBAQEBAQEB\
-    AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAYHLAB8+AWnmfUycAAAAAElFTkSuQmCC";
 
 /// The longest string and array that are made up; more is for the user to say.
 const LONGEST_TEXT: u64 = 10_000;
@@ -52,6 +48,11 @@ pub(super) fn told(field: &Field<'_>, room: &mut Room) -> Result<Option<Value>, 
     let told = field.default().or_else(|| field.first_choice());
     room.take(told.as_ref().map_or(0, size), field)?;
     Ok(told)
+}
+
+/// Takes room for a value.
+pub(super) fn make_room(value: &Value, field: &Field<'_>, room: &mut Room) -> Result<(), InputError> {
+    room.take(size(value), field)
 }
 
 /// How large a value is, in bytes of JSON or so.
@@ -103,8 +104,10 @@ pub(super) fn value(field: &Field<'_>, room: &mut Room) -> Result<Value, InputEr
             members.map(Value::Object).or_else(|_| refuse("since it is an object with members of its own"))
         }
         _ if field.format() == Some("uri") => {
-            room.take(IMAGE.len(), field)?;
-            Ok(Value::from(IMAGE))
+            let file = files::small(field, None);
+            let file = file.ok_or_else(|| InputError::File { key: field.name.clone() })?;
+            room.take(size(&file), field)?;
+            Ok(file)
         }
         // Whatever else it is, a string is the likeliest to do.
         _ => text(field, room),
@@ -174,30 +177,5 @@ mod tests {
         assert!(keeps_safe("enable_safety_checker"));
         assert!(keeps_safe("run_nsfw_filter"));
         assert!(!keeps_safe("go_fast"));
-    }
-
-    #[test]
-    fn the_image_is_a_png_of_64_by_64() {
-        let base64 = IMAGE.strip_prefix("data:image/png;base64,").unwrap();
-        assert!(
-            base64.len().is_multiple_of(4)
-                && base64.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b))
-        );
-        // The signature, the header chunk's length and name, then width and height: 24 bytes.
-        let value = |b: u8| match b {
-            b'A'..=b'Z' => b - b'A',
-            b'a'..=b'z' => b - b'a' + 26,
-            b'0'..=b'9' => b - b'0' + 52,
-            b'+' => 62,
-            _ => 63,
-        };
-        let head: Vec<u8> = base64.as_bytes()[..32]
-            .chunks(4)
-            .flat_map(|four| {
-                let bits = four.iter().fold(0_u32, |bits, b| bits << 6 | u32::from(value(*b)));
-                bits.to_be_bytes().into_iter().skip(1)
-            })
-            .collect();
-        assert_eq!(head, b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x40\0\0\0\x40");
     }
 }

@@ -172,6 +172,14 @@ impl<'a> Field<'a> {
         self.text("format")
     }
 
+    pub(super) fn title(&self) -> Option<&str> {
+        self.text("title")
+    }
+
+    pub(super) fn description(&self) -> Option<&str> {
+        self.text("description")
+    }
+
     pub(super) fn pattern(&self) -> Option<&str> {
         self.text("pattern")
     }
@@ -179,6 +187,11 @@ impl<'a> Field<'a> {
     /// Its default; null is none.
     pub(super) fn default(&self) -> Option<Value> {
         self.schema.get("default").filter(|value| !value.is_null()).map(|value| (*value).clone())
+    }
+
+    /// Whether it has a default that says something.
+    pub(super) fn has_default(&self) -> bool {
+        self.schema.get("default").is_some_and(|value| !value.is_null() && value.as_str() != Some(""))
     }
 
     /// What it may be, where that is listed; null is never sent, so it is not listed here.

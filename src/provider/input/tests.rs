@@ -8,7 +8,7 @@ fn document(input: &Value, others: &Value) -> Value {
 }
 
 fn made(schema: &Value, example: Option<&Value>, user: &Value) -> Result<MadeInput, InputError> {
-    minimal(schema, example, user.as_object().unwrap(), &BTreeSet::new())
+    minimal(schema, example, user.as_object().unwrap(), &Rung::default())
 }
 
 fn image_model() -> Value {
@@ -47,8 +47,9 @@ fn the_cost_knobs_of_an_image_model_are_made_small_and_its_seed_pinned() {
 #[test]
 fn the_user_wins_key_by_key_and_what_was_refused_small_is_left_alone() {
     let user = json!({"prompt": "a cat", "width": 512, "seed": 7});
-    let unshrunk = BTreeSet::from(["num_inference_steps".to_owned(), "megapixels".to_owned()]);
-    let made = minimal(&image_model(), None, user.as_object().unwrap(), &unshrunk).unwrap();
+    let refused = ["num_inference_steps".to_owned(), "megapixels".to_owned()].into();
+    let rung = Rung { refused, ..Rung::default() };
+    let made = minimal(&image_model(), None, user.as_object().unwrap(), &rung).unwrap();
     assert_eq!(
         Value::Object(made.input),
         json!({"height": 128, "num_outputs": 1, "prompt": "a cat", "width": 512, "seed": 7})
@@ -78,27 +79,37 @@ fn a_language_model_answers_one_token_and_respects_a_lower_limit() {
     assert_eq!(made(&asked, None, &user).unwrap().input["max_new_tokens"], 20);
 }
 
+/// What a file is, without its bytes.
+fn kind_of(value: &Value) -> &str {
+    value.as_str().and_then(|text| text.split(';').next()).unwrap_or_default()
+}
+
 #[test]
-fn a_required_file_is_the_examples_else_an_image() {
+fn a_required_file_is_a_small_one_of_the_kind_that_is_wanted() {
     let schema = document(
-        &json!({"type": "object", "required": ["audio", "task"], "properties": {
+        &json!({"type": "object", "required": ["audio", "task", "clips", "file", "weights"], "properties": {
             "audio": {"type": "string", "format": "uri"},
             "task": {"$ref": "#/components/schemas/task"},
+            "clips": {"type": "array", "items": {"type": "string", "format": "uri"}, "description": "Short videos"},
+            "file": {"type": "string", "format": "uri"},
+            "weights": {"type": "string", "format": "uri"},
             "language": {"type": "string", "nullable": true, "default": null}
         }}),
         &json!({"task": {"type": "string", "enum": ["transcribe", "translate"]}}),
     );
-    let example = json!({"audio": "https://example.com/a.wav", "task": "translate", "language": null});
+    let example = json!({"audio": "https://example.com/an_hour.wav", "task": "translate", "language": null,
+        "file": "https://example.com/a.PNG?x=1", "weights": "https://example.com/w.safetensors"});
     let told = made(&schema, Some(&example), &json!({})).unwrap();
-    assert_eq!(
-        Value::Object(told.input),
-        json!({"audio": "https://example.com/a.wav", "task": "transcribe"}),
-        "an enum's first member goes before the example"
-    );
-    assert!(told.guessed.is_empty());
-    let guessed = made(&schema, Some(&json!({"audio": null})), &json!({})).unwrap();
-    assert!(guessed.input["audio"].as_str().unwrap().starts_with("data:image/png;base64,"));
-    assert_eq!(guessed.guessed, ["audio"]);
+    let sent = |key: &str| kind_of(&told.input[key]).to_owned();
+    assert_eq!((sent("audio"), sent("file")), ("data:audio/wav".to_owned(), "data:image/png".to_owned()));
+    assert_eq!(kind_of(&told.input["clips"][0]), "data:video/mp4");
+    assert_eq!(told.input["weights"], "https://example.com/w.safetensors", "that can't be made up");
+    assert_eq!(told.input["task"], "transcribe", "an enum's first member goes before the example");
+    assert_eq!(told.guessed, ["audio", "clips", "file"]);
+    let refused = made(&schema, None, &json!({})).unwrap_err();
+    assert_eq!(refused, InputError::File { key: "file".into() });
+    let said = refused.to_string();
+    assert!(said.contains("set input.file") && said.contains("\"https://…\""), "{said}");
 }
 
 #[test]

@@ -4,11 +4,13 @@
 use super::api::Api;
 use super::problem::{Kind, Problem};
 use crate::config::Target;
-use crate::provider::input::{self, MadeInput};
+use crate::provider::input::{self, MadeInput, Rung};
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
+
+/// The longest version that is remembered as it is: they are 64 hex digits.
+const LONGEST_VERSION: usize = 64;
 
 /// Where predictions are created.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,17 +150,19 @@ impl Aim {
     }
 
     /// The input of its heartbeats.
-    pub(super) fn input(
-        &self,
-        user: &Map<String, Value>,
-        unshrunk: &BTreeSet<String>,
-    ) -> Result<MadeInput, Problem> {
-        input::minimal(&self.schema.read(), self.example.as_ref(), user, unshrunk).map_err(
-            |error| match &self.hidden {
+    pub(super) fn input(&self, user: &Map<String, Value>, rung: &Rung) -> Result<MadeInput, Problem> {
+        input::minimal(&self.schema.read(), self.example.as_ref(), user, rung).map_err(|error| {
+            match &self.hidden {
                 Some(hidden) => hidden.clone(),
                 None => Problem::new(Kind::Input, error.to_string()),
-            },
-        )
+            }
+        })
+    }
+
+    /// What the inputs of its version are remembered by.
+    pub(super) fn version_key(&self) -> String {
+        let known = self.version.clone().filter(|version| version.len() <= LONGEST_VERSION);
+        known.unwrap_or_else(|| format!("{:08x}", input::fingerprint(&self.schema.0)))
     }
 
     /// The same model by its latest version: a model that says it is official, and is not.

@@ -7,10 +7,10 @@ use super::prediction::Prediction;
 use super::problem::{Problem, note_limits};
 use crate::clock::{self, Stopwatch};
 use crate::heartbeat::{Limits, Observation, Phase, Signs};
+use crate::provider::input::Rung;
 use crate::provider::{Facts, fuzzing, http};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -63,7 +63,7 @@ fn of_model(model: &Value) -> Facts {
 }
 
 fn of_aim(aim: &Aim) -> Facts {
-    let made = aim.input(&Map::new(), &BTreeSet::new());
+    let made = aim.input(&Map::new(), &Rung::default());
     Facts {
         official: aim.official,
         billed_when_idle: aim.is_billed_when_idle(),

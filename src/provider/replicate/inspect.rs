@@ -5,10 +5,10 @@ use super::api::Api;
 use super::problem::{Kind, Problem};
 use crate::clock;
 use crate::config::Target;
+use crate::provider::input::Rung;
 use crate::provider::{Inspection, input};
 use crate::quote;
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// How long all its calls may take together.
@@ -89,7 +89,7 @@ fn describe(aim: &Aim, target: &Target, found: &mut Inspection) {
 
 fn judge_input(aim: &Aim, user: &Map<String, Value>, found: &mut Inspection) {
     found.problems.extend(input::misfits(&aim.schema.read(), user));
-    match aim.input(user, &BTreeSet::new()) {
+    match aim.input(user, &Rung::default()) {
         Ok(made) => {
             let keys: Vec<String> = made.input.keys().cloned().collect();
             found.facts.push(if made.input.is_empty() {

@@ -1,6 +1,7 @@
 //! What is looked up, for how long it is believed, and what serves when a look fails.
 
 use super::*;
+use crate::provider::input::Rung;
 use crate::sandbox::{Conduct, ModelSettings, Sandbox, Settings, VersionSettings, schema};
 use serde_json::json;
 
@@ -36,12 +37,12 @@ async fn what_was_looked_up_is_believed_for_a_day() {
     assert!(!fresh && Arc::ptr_eq(&first, &second));
     let until = replicate.known().stale_at.unwrap().duration_since(clock::instant());
     assert!(until > Duration::from_hours(23) && until <= LOOK_AGAIN);
-    replicate.known().unshrunk.insert("steps".to_owned());
+    replicate.known().learned.refused(&first.ladder, ["max_tokens".to_owned()]);
     replicate.known().stale_at = Some(clock::instant());
     let (third, fresh) = replicate.plan(soon()).await.unwrap();
     assert!(fresh);
     assert_eq!(third.aim.endpoint, Endpoint::Version("ab".repeat(32)));
-    assert!(replicate.known().unshrunk.is_empty(), "it was another version that refused the knob");
+    assert_eq!(third.ladder.rung(), &Rung::default(), "it was another version that refused the knob");
 }
 
 #[tokio::test]

@@ -53,6 +53,7 @@ impl Beat<'_> {
                     // No part of it took longer than all of it did here; the clocks are two.
                     self.signs.predict = predict.filter(|predict| *predict <= took + HOLD);
                     self.end();
+                    self.cog.recipes.ended(&recipe, &answer);
                     return Break(self.judged(answer, took, &recipe).await);
                 }
                 Verdict::Conflict => return Continue(true),
@@ -82,12 +83,11 @@ impl Beat<'_> {
                     return Break(self.wreck().await.unwrap_or(answer));
                 }
                 Verdict::Invalid { keys, detail } => {
-                    let unshrunk = recipe.to_unshrink(&keys).filter(|_| !is_second);
-                    let Some(unshrunk) = unshrunk else {
+                    if is_second || !self.cog.recipes.refused(&recipe, &keys) {
                         self.cog.recipes.forget(&recipe);
                         return Break(Answer::Rejected(Rejection::Input, hinted(detail, &recipe)));
-                    };
-                    match self.recipe(unshrunk).await? {
+                    }
+                    match self.recipe().await? {
                         Some(anew) => recipe = anew,
                         None => return Continue(false),
                     }

@@ -1,0 +1,109 @@
+//! Files made up for what a model wants to be given: small ones of the right kind, as data URLs.
+
+use super::kind::{self, Kind};
+use super::schema::Field;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use std::sync::LazyLock;
+
+/// A grey image of 64 × 64 pixels, as PNG: one of 1 × 1 passes validation and breaks real models.
+pub(super) const IMAGE: &str = "data:image/png;base64,\
+    iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAIAAAAlC+aJAAAAS0lEQVR42u3PMQ0AAAwDoEqv9ErYvQQckD4XAQEBAQEBAQEB\
+    AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAYHLAB8+AWnmfUycAAAAAElFTkSuQmCC";
+
+/// A second of film in 64 × 64 pixels with a silent track, H.264 and AAC in MP4, made by Debian's ffmpeg 5.1:
+/// `ffmpeg -f lavfi -i testsrc2=size=64x64:rate=25:duration=1 -f lavfi -i anullsrc=r=16000:cl=mono -shortest
+/// -c:v libx264 -profile:v baseline -pix_fmt yuv420p -preset veryslow -crf 40 -c:a aac -b:a 8k
+/// -movflags +faststart -map_metadata -1 -fflags +bitexact -flags:v +bitexact -flags:a +bitexact clip.mp4`
+const CLIP: &[u8] = include_bytes!("clip.mp4");
+
+/// The samples of a second of sound; models of speech work at this rate.
+const RATE: u32 = 16_000;
+
+static AUDIO: LazyLock<String> = LazyLock::new(|| data_url("audio/wav", &silence()));
+static VIDEO: LazyLock<String> = LazyLock::new(|| data_url("video/mp4", CLIP));
+static TEXT: LazyLock<String> = LazyLock::new(|| data_url("text/plain", b"Hello.\n"));
+
+/// Whether a field takes a file, or a list of files.
+pub(super) fn is_file(field: &Field<'_>) -> bool {
+    let is_one = |field: &Field<'_>| field.format() == Some("uri");
+    is_one(field) || field.item().is_some_and(is_one)
+}
+
+/// A small file for a field, in a list where it takes a list of files; none where its kind is not known.
+pub(super) fn small(field: &Field<'_>, example: Option<&Value>) -> Option<Value> {
+    let file = Value::from(of_kind(kind::of(field, example)?));
+    if field.kind() != Some("array") {
+        return Some(file);
+    }
+    let count = field.length("minItems").unwrap_or(1).clamp(1, MOST);
+    Some(Value::Array(vec![file; count as usize]))
+}
+
+/// The most files in a list that are made up.
+const MOST: u64 = 8;
+
+fn of_kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Image => IMAGE,
+        Kind::Audio => &AUDIO,
+        Kind::Video => &VIDEO,
+        Kind::Text => &TEXT,
+    }
+}
+
+/// A second of silence as WAV: one channel of 16 bits.
+fn silence() -> Vec<u8> {
+    const BYTES: u32 = 2;
+    let data = RATE * BYTES;
+    let mut wav = Vec::with_capacity(44 + data as usize);
+    wav.extend(b"RIFF");
+    wav.extend((36 + data).to_le_bytes());
+    wav.extend(b"WAVEfmt ");
+    wav.extend(16_u32.to_le_bytes());
+    // PCM, one channel.
+    wav.extend([1_u16, 1].map(u16::to_le_bytes).concat());
+    wav.extend([RATE, RATE * BYTES].map(u32::to_le_bytes).concat());
+    wav.extend([BYTES as u16, 8 * BYTES as u16].map(u16::to_le_bytes).concat());
+    wav.extend(b"data");
+    wav.extend(data.to_le_bytes());
+    wav.resize(44 + data as usize, 0);
+    wav
+}
+
+fn data_url(kind: &str, bytes: &[u8]) -> String {
+    format!("data:{kind};base64,{}", STANDARD.encode(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(url: &str) -> Vec<u8> {
+        STANDARD.decode(url.split_once(";base64,").unwrap().1).unwrap()
+    }
+
+    #[test]
+    fn the_image_is_a_png_of_64_by_64() {
+        // The signature, the header chunk's length and name, then width and height.
+        assert!(bytes(IMAGE).starts_with(b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x40\0\0\0\x40"));
+    }
+
+    #[test]
+    fn the_sound_is_a_second_of_silence() {
+        let wav = bytes(&AUDIO);
+        let number = |at: usize| u32::from_le_bytes(wav[at..at + 4].try_into().unwrap());
+        assert_eq!((&wav[..4], &wav[8..16], &wav[36..40]), (&b"RIFF"[..], &b"WAVEfmt "[..], &b"data"[..]));
+        assert_eq!((number(4) as usize + 8, number(40)), (wav.len(), RATE * 2));
+        assert_eq!((number(24), number(28)), (RATE, RATE * 2), "samples and bytes a second");
+        assert!(wav[44..].iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn the_film_is_a_small_mp4() {
+        let film = bytes(&VIDEO);
+        assert_eq!(&film[4..12], b"ftypisom");
+        assert!(film.len() < 5_000, "{}", film.len());
+    }
+}
