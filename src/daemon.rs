@@ -35,7 +35,7 @@ use anyhow::Context;
 use api::Api;
 use command::Handle;
 use configuration::Configuration;
-use engine::{Engine, Services};
+use engine::{Engine, Inputs, Services};
 use listen::socket::{Socket, SocketFile};
 use listen::tcp::{Tcp, Trouble};
 use listen::{Limits, serve};
@@ -129,7 +129,8 @@ impl Daemon {
         ])?;
         let alerts = Alerts::new(&recovered.notes, store.clone(), &client, &env);
         tasks.start("alerts", alerts.courier.run(ending.clone()));
-        let (known, watch) = (known(recovered), (alerts.watch, alerts.mail));
+        let inputs = Inputs::read(&recovered.notes);
+        let (known, watch) = ((known(recovered), inputs), (alerts.watch, alerts.mail));
         let clock_set = Arc::new(Notify::new());
         let services = Services { client, notifier: Notifier::new(), clock_set: clock_set.clone() };
         let (file, stop_engine) = (store.clone(), ending.clone());

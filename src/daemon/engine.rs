@@ -8,6 +8,7 @@ mod chores;
 mod ending;
 mod flight;
 mod holds;
+mod inputs;
 mod load;
 mod lookout;
 mod slot;
@@ -37,6 +38,7 @@ use crate::store::Store;
 use chores::Chore;
 use chrono::{DateTime, Utc};
 use flight::Landed;
+pub(super) use inputs::Inputs;
 use slot::Slot;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -75,6 +77,8 @@ pub(super) struct Engine {
     /// What is known of models that are not in the file any more.
     dormant: HashMap<ModelName, Known>,
     accounts: HashMap<Token, Account>,
+    /// What was learned of the models' inputs.
+    inputs: Inputs,
     timers: Timers,
     flights: JoinSet<Landed>,
     /// Which model a flight is of, and which flight of it, for one that panics.
@@ -101,7 +105,7 @@ impl Engine {
     /// An engine that runs `configuration`, and goes on from what is `known`.
     pub(super) fn new(
         configuration: Configuration,
-        known: HashMap<ModelName, Known>,
+        (known, inputs): (HashMap<ModelName, Known>, Inputs),
         store: Arc<Store>,
         (watch, mail): (Watch, Arc<Mail>),
         services: Services,
@@ -118,6 +122,7 @@ impl Engine {
             slots: HashMap::new(),
             dormant: known,
             accounts: HashMap::new(),
+            inputs,
             timers: Timers::default(),
             flights: JoinSet::new(),
             aboard: HashMap::new(),
@@ -332,6 +337,7 @@ impl Engine {
         if self.store.wants_checkpoint() {
             self.watch.keep_all();
             self.mail.keep_all();
+            self.keep_all_inputs();
             self.save();
         }
         self.tell_service_manager();

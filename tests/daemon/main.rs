@@ -12,6 +12,7 @@ mod export;
 mod faults;
 mod history;
 mod leak;
+mod inputs;
 mod lifecycle;
 mod metrics;
 mod page;

@@ -26,6 +26,7 @@ const FIRST_PORT: u16 = 20_000;
 const PORTS: u16 = 12_000;
 
 const MODEL: &str = include_str!("predict.py");
+const INPUTS: &str = include_str!("inputs.py");
 const SCHEMA: &str = include_str!("openapi_schema.json");
 
 /// A release of Cog.
@@ -47,11 +48,24 @@ pub struct Setup {
     pub fails: Option<&'static str>,
     /// Whether the image has a schema; versions up to 0.16 make their own.
     pub has_schema: bool,
+    /// Where its predictor is: a file and a class.
+    pub predictor: String,
 }
 
 impl Setup {
     pub fn of(release: Release) -> Self {
-        Self { release, seconds: 0.0, fails: None, has_schema: true }
+        Self {
+            release,
+            seconds: 0.0,
+            fails: None,
+            has_schema: true,
+            predictor: "predict.py:Predictor".to_owned(),
+        }
+    }
+
+    /// A model of `inputs.py`.
+    pub fn serving(release: Release, model: &str) -> Self {
+        Self { predictor: format!("inputs.py:{model}"), ..Self::of(release) }
     }
 
     pub fn taking(self, seconds: f64) -> Self {
@@ -70,14 +84,30 @@ impl Setup {
     pub fn start(self) -> Server {
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::write(folder.path().join("predict.py"), MODEL).unwrap();
-        fs::write(folder.path().join("cog.yaml"), "predict: \"predict.py:Predictor\"\n").unwrap();
+        fs::write(folder.path().join("inputs.py"), INPUTS).unwrap();
+        fs::write(folder.path().join("cog.yaml"), format!("predict: \"{}\"\n", self.predictor)).unwrap();
         if self.has_schema {
             fs::create_dir(folder.path().join(".cog")).unwrap();
-            fs::write(folder.path().join(".cog/openapi_schema.json"), SCHEMA).unwrap();
+            fs::write(folder.path().join(".cog/openapi_schema.json"), self.schema(folder.path())).unwrap();
         }
         let mut server = Server { setup: self, folder, port: free_port(), process: None };
         server.start();
         server
+    }
+
+    /// The schema in its image: versions up to 0.16 make their own, and one for those that don't.
+    fn schema(&self, folder: &Path) -> Vec<u8> {
+        if self.release != COG_0_23 || self.predictor.starts_with("predict.py") {
+            return SCHEMA.as_bytes().to_vec();
+        }
+        let python = installed(COG_0_16).join("bin/python");
+        let made = Command::new(python)
+            .args(["-m", "cog.command.openapi_schema"])
+            .current_dir(folder)
+            .output()
+            .expect("the environment's own python starts");
+        check(&made, "cog makes no schema");
+        made.stdout
     }
 
     /// Starts it, and waits until it is ready.
@@ -116,7 +146,7 @@ impl Server {
             .args(["python", "-m", "cog.server.http", "--host", "127.0.0.1"])
             .env("PATH", format!("{}:{path}", environment.join("bin").display()))
             .env("PORT", self.port.to_string())
-            .env("COG_PREDICT_TYPE_STUB", "predict.py:Predictor")
+            .env("COG_PREDICT_TYPE_STUB", &self.setup.predictor)
             .env("SETUP_SECONDS", self.setup.seconds.to_string())
             .current_dir(self.folder.path())
             .process_group(0)
@@ -145,6 +175,12 @@ impl Server {
     /// How many predictions have run, or begun to.
     pub fn predictions(&self) -> usize {
         fs::read_to_string(self.folder.path().join("predictions")).map_or(0, |ran| ran.lines().count())
+    }
+
+    /// The inputs of its predictions, in order, of a model of `inputs.py`.
+    pub fn inputs(&self) -> Vec<serde_json::Value> {
+        let ran = fs::read_to_string(self.folder.path().join("predictions")).unwrap_or_default();
+        ran.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
     }
 
     /// Waits until a prediction runs, without asking the server, which may not answer then.

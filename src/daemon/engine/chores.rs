@@ -36,6 +36,7 @@ impl Engine {
         }
         let kept_from = clock::now() - delta(self.settings.retention);
         self.dormant.retain(|_, known| known.touched_at().is_some_and(|at| at >= kept_from));
+        self.forget_old_inputs();
         let (saved, store) = (self.checkpoint(), self.store.clone());
         self.chores.spawn(async move {
             let folded = async {

@@ -84,6 +84,7 @@ impl Engine {
             return;
         };
         self.record_all(entries);
+        self.keep_input(&landed.model);
         if let Some(account) = &flight.account {
             self.tell_account(account, &heartbeat, &flight, &landed);
         }

@@ -159,7 +159,7 @@ impl Engine {
 
     /// Gives a slot its provider, and its account; keeps the provider, with what it has looked up,
     /// where all that it was made from is the same.
-    fn equip(&self, slot: &mut Slot, old: Option<(&Arc<Model>, &Configuration)>) {
+    fn equip(&mut self, slot: &mut Slot, old: Option<(&Arc<Model>, &Configuration)>) {
         let model = &slot.model;
         let token = self.running.tokens.get(&model.name).cloned();
         let same = old.is_some_and(|(old, before)| {
@@ -178,14 +178,15 @@ impl Engine {
         if same && slot.provider.is_some() {
             return;
         }
+        if slot.known.aimed.as_ref().is_some_and(|aimed| *aimed != aim_of(model)) {
+            self.forget_input(&model.name);
+        }
         let equipped = token.is_some() || !self.running.tokenless.contains_key(&model.name);
         slot.provider = equipped.then(|| {
-            Arc::new(Provider::new(
-                model,
-                &self.running.config.replicate,
-                token,
-                self.services.client.clone(),
-            ))
+            let provider =
+                Provider::new(model, &self.running.config.replicate, token, self.services.client.clone());
+            self.recall_input(&model.name, &provider);
+            Arc::new(provider)
         });
     }
 
@@ -222,7 +223,7 @@ impl Engine {
 
     /// Forgets what was learned of another reference than the one that is kept warm now.
     fn aim(&mut self, model: &Arc<Model>, now: DateTime<Utc>) {
-        let at = format!("{} {}", model.target.kind(), model.target);
+        let at = aim_of(model);
         let aimed = self.slots.get(&model.name).and_then(|slot| slot.known.aimed.as_ref());
         if aimed != Some(&at) {
             self.record(Entry { model: model.name.clone(), at: now, what: What::Aimed { at } });
@@ -264,4 +265,9 @@ impl Engine {
             }
         }
     }
+}
+
+/// What a model is aimed at, as its journal has it.
+fn aim_of(model: &Model) -> String {
+    format!("{} {}", model.target.kind(), model.target)
 }

@@ -6,6 +6,7 @@
 //! Pure: it knows neither the model nor the time.
 
 use super::names::place_of;
+use crate::quote;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -173,6 +174,25 @@ impl Ladder {
 }
 
 impl Rung {
+    /// What is sent, beside what is needed.
+    fn in_words(&self) -> String {
+        let names = |keys: &BTreeSet<String>| quote::names(&keys.iter().cloned().collect::<Vec<_>>());
+        let as_it_is = self.grown.union(&self.refused).cloned().collect::<BTreeSet<String>>();
+        let mut words = Vec::new();
+        if !as_it_is.is_empty() {
+            words.push(format!("{} as the model has it", names(&as_it_is)));
+        }
+        if !self.filled.is_empty() {
+            words.push(format!("a value for {}", names(&self.filled)));
+        }
+        match self.example {
+            Borrowed::Nothing => {}
+            Borrowed::Files => words.push("the files of its example".to_owned()),
+            Borrowed::Everything => return "all of its example".to_owned(),
+        }
+        if words.is_empty() { "the smallest input".to_owned() } else { words.join(", ") }
+    }
+
     fn take(&mut self, step: Step) {
         match step {
             Step::Grow(keys) => self.grown.extend(keys),
@@ -190,14 +210,16 @@ impl Step {
         match self {
             Self::Grow(keys) => Some((self.clone(), first(keys)?)),
             Self::Files(keys) => {
-                let seen = FILE_WORDS.iter().filter_map(|word| place_of(word, error)).min();
-                Some((self.clone(), first(keys).or(seen)?))
+                let place = first(keys).or_else(|| place_of_any(&FILE_WORDS, error))?;
+                Some((self.clone(), place))
             }
             Self::Fill(keys) => {
-                let named: Vec<_> =
-                    keys.iter().filter(|key| place_in(key, error).is_some()).cloned().collect();
-                let place = first(&named)?;
-                Some((Self::Fill(named), place))
+                let named = keys.iter().filter(|key| place_in(key, error).is_some());
+                let named: Vec<String> = named.cloned().collect();
+                match first(&named) {
+                    Some(place) => Some((Self::Fill(named), place)),
+                    None => Some((self.clone(), place_of_any(&MISSING_WORDS, error)?)),
+                }
             }
             Self::Example => None,
         }
@@ -208,6 +230,13 @@ impl Step {
 fn place_in(key: &str, error: &str) -> Option<usize> {
     place_of(key, error).or_else(|| place_of(&key.replace('_', " "), error))
 }
+
+fn place_of_any(words: &[&str], error: &str) -> Option<usize> {
+    words.iter().filter_map(|word| place_of(word, error)).min()
+}
+
+/// Words of errors that are about what was not sent.
+const MISSING_WORDS: [&str; 6] = ["NoneType", "required", "missing", "provide", "provided", "specified"];
 
 /// Words of errors that are about what is in a file.
 const FILE_WORDS: [&str; 10] =
@@ -229,6 +258,11 @@ impl Learned {
     pub fn of(&self, version: &str, user: u32) -> Ladder {
         let found = self.0.iter().find(|ladder| ladder.version == version && ladder.user == user);
         found.cloned().unwrap_or_else(|| Ladder { version: version.to_owned(), user, ..Ladder::default() })
+    }
+
+    /// What the version used last is sent, beside what is needed.
+    pub fn in_words(&self) -> String {
+        self.0.last().map_or_else(|| Rung::default().in_words(), |ladder| ladder.rung.in_words())
     }
 
     /// Whether an input that was made by `ladder` is the one that is to be sent next.
