@@ -7,6 +7,8 @@ mod api_shape;
 #[path = "replicate_contract/bench.rs"]
 mod bench;
 mod fake_replicate;
+#[path = "replicate_contract/inputs.rs"]
+mod inputs;
 mod phases;
 
 use api_shape::Recorded;

@@ -339,3 +339,6 @@ fn is_passing(error: &str) -> bool {
     WORDS.iter().any(|words| small.contains(words))
         || CODES.iter().any(|code| place_of(code, error).is_some())
 }
+
+#[cfg(test)]
+mod tests;
