@@ -17,6 +17,7 @@ mod ladder;
 mod make;
 mod names;
 mod schema;
+mod small;
 mod strength;
 
 pub use fit::misfits;

@@ -33,24 +33,29 @@ pub(super) fn is_file(field: &Field<'_>) -> bool {
 
 /// A small file for a field, in a list where it takes a list of files; none where its kind is not known.
 pub(super) fn small(field: &Field<'_>, example: Option<&Value>) -> Option<Value> {
-    let file = Value::from(of_kind(kind::of(field, example)?));
-    if field.kind() != Some("array") {
-        return Some(file);
-    }
-    let count = field.length("minItems").unwrap_or(1).clamp(1, MOST);
-    Some(Value::Array(vec![file; count as usize]))
+    kind::of(field, example).map(|kind| of_kind(field, kind))
+}
+
+/// A small file for a field that does without it.
+pub(super) fn any(field: &Field<'_>) -> Value {
+    of_kind(field, Kind::Text)
 }
 
 /// The most files in a list that are made up.
 const MOST: u64 = 8;
 
-fn of_kind(kind: Kind) -> &'static str {
-    match kind {
+fn of_kind(field: &Field<'_>, kind: Kind) -> Value {
+    let file = Value::from(match kind {
         Kind::Image => IMAGE,
         Kind::Audio => &AUDIO,
         Kind::Video => &VIDEO,
         Kind::Text => &TEXT,
+    });
+    if field.kind() != Some("array") {
+        return file;
     }
+    let count = field.length("minItems").unwrap_or(1).clamp(1, MOST);
+    Value::Array(vec![file; count as usize])
 }
 
 /// A second of silence as WAV: one channel of 16 bits.

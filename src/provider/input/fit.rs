@@ -33,10 +33,9 @@ fn unknown(key: &str, known: &[String]) -> String {
     format!("input.{key}: the model has no such input, and drops it silently{hint}")
 }
 
-/// Why a value does not fit its field, where that is certain.
-pub(super) fn misfit(field: &Field, value: &Value) -> Option<String> {
-    let key = quote::name(&field.name);
-    let fits = match field.kind() {
+/// Whether a value is of the type that its field has.
+pub(super) fn is_of_kind(field: &Field, value: &Value) -> bool {
+    match field.kind() {
         Some("string") => value.is_string(),
         Some("integer") => value.as_f64().is_some_and(|number| number.fract() == 0.0),
         Some("number") => value.is_number(),
@@ -44,8 +43,13 @@ pub(super) fn misfit(field: &Field, value: &Value) -> Option<String> {
         Some("array") => value.is_array(),
         Some("object") => value.is_object(),
         _ => true,
-    };
-    if !fits {
+    }
+}
+
+/// Why a value does not fit its field, where that is certain.
+pub(super) fn misfit(field: &Field, value: &Value) -> Option<String> {
+    let key = quote::name(&field.name);
+    if !is_of_kind(field, value) {
         let kind = field.kind().unwrap_or_default();
         return Some(format!("input.{key}: the model wants {}", with_article(kind)));
     }

@@ -1,9 +1,10 @@
 //! Making an input, key by key.
 
 use super::invent::{self, Room};
-use super::knob::{self, Group, Siblings};
+use super::knob::{self, Group};
 use super::ladder::{Borrowed, Rung, Step};
 use super::schema::{Field, Input};
+use super::small::{self, Siblings};
 use super::{InputError, MadeInput, files, fit};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -127,7 +128,15 @@ impl<'a> Making<'a> {
             self.made.guessed.push(field.name.clone());
             return Ok(small);
         }
-        example.ok_or_else(|| InputError::File { key: field.name.clone() })
+        match (example, self.example) {
+            (Some(example), _) => Ok(example),
+            // The model's own example did without it: it is asked for as a matter of form.
+            (None, Some(shown)) if !shown.is_empty() => {
+                self.made.guessed.push(field.name.clone());
+                Ok(files::any(field))
+            }
+            (None, _) => Err(InputError::File { key: field.name.clone() }),
+        }
     }
 
     /// The example's value of a field, unless it is one that an example must not decide: a secret, or a safety check
@@ -202,7 +211,8 @@ impl<'a> Making<'a> {
             if self.is_settled(field) || self.rung.grown.contains(&field.name) {
                 continue;
             }
-            let Some(small) = knob::small(field, &siblings) else { continue };
+            let made = self.made.input.get(&field.name);
+            let Some(small) = small::small(field, &siblings, made) else { continue };
             self.made.input.insert(field.name.clone(), small.value);
             self.made.guessed.retain(|name| *name != field.name);
             self.made.shrunk.push(field.name.clone());

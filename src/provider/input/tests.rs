@@ -106,6 +106,9 @@ fn a_required_file_is_a_small_one_of_the_kind_that_is_wanted() {
     assert_eq!(told.input["weights"], "https://example.com/w.safetensors", "that can't be made up");
     assert_eq!(told.input["task"], "transcribe", "an enum's first member goes before the example");
     assert_eq!(told.guessed, ["audio", "clips", "file"]);
+    let without = json!({"task": "translate"});
+    let formal = made(&schema, Some(&without), &json!({})).unwrap();
+    assert_eq!(kind_of(&formal.input["weights"]), "data:text/plain", "the example did without it");
     let refused = made(&schema, None, &json!({})).unwrap_err();
     assert_eq!(refused, InputError::File { key: "file".into() });
     let said = refused.to_string();
