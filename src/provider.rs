@@ -12,6 +12,7 @@ use crate::config::{Model, Replicate as Account, Target};
 use crate::heartbeat::{Observation, Order, Phase};
 use input::Learned;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// The provider of one model, with what it has looked up of it (schema, version, visibility).
@@ -40,6 +41,19 @@ pub struct Inspection {
     pub facts: Vec<String>,
     /// What would keep heartbeats from succeeding, a sentence each.
     pub problems: Vec<String>,
+    /// What a heartbeat may take, where the model's example tells it.
+    pub effort: Option<Effort>,
+}
+
+/// What a heartbeat may take, judged by the model's own example.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Effort {
+    /// How long the example ran.
+    pub example: Duration,
+    /// Whether a heartbeat asks for less than the example.
+    pub is_less: bool,
+    /// Cost knobs that the user has set, so that the example tells little.
+    pub set_by_user: Vec<String>,
 }
 
 impl Provider {

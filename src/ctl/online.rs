@@ -9,10 +9,13 @@ use crate::config::env::Env;
 use crate::config::value::Token;
 use crate::config::{Config, Model};
 use crate::provider::http::Client;
-use crate::provider::{Inspection, Provider};
+use crate::provider::{Effort, Inspection, Provider};
+use crate::{clock, quote};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Models asked about at a time: calls other than creates have a limit too.
 const AT_ONCE: usize = 4;
@@ -57,11 +60,65 @@ async fn ask(
     token: Result<Option<Token>, String>,
     client: Client,
 ) -> Inspected {
-    let Inspection { facts, problems } = match token {
+    let Inspection { mut facts, mut problems, effort } = match token {
         Ok(token) => Provider::new(model, &config.replicate, token, client).inspect().await,
-        Err(error) => Inspection { facts: Vec::new(), problems: vec![error] },
+        Err(error) => Inspection { problems: vec![error], ..Inspection::default() },
     };
+    if let Some(effort) = effort {
+        let (sentence, is_problem) =
+            effort_in_words(&effort, model.interval, beats_a_day(model, clock::now()));
+        (if is_problem { &mut problems } else { &mut facts }).push(sentence);
+    }
     Inspected { name: model.name.to_string(), facts, problems }
+}
+
+/// How many heartbeats a model is sent on a day, on the average of a week.
+fn beats_a_day(model: &Model, now: DateTime<Utc>) -> f64 {
+    let open = model.hours.open_within(now, now + TimeDelta::days(7)).as_secs_f64();
+    open / 7.0 / model.interval.as_secs_f64()
+}
+
+/// What a heartbeat takes, of its interval and of a day; and whether that is too much.
+fn effort_in_words(effort: &Effort, interval: Duration, a_day: f64) -> (String, bool) {
+    let (took, interval) = (effort.example.as_secs_f64(), interval.as_secs_f64());
+    let ran = format!("its example ran {}", words::measured(took));
+    let every = words::span(interval);
+    if !effort.set_by_user.is_empty() {
+        let own = quote::names(&effort.set_by_user);
+        return (
+            format!("{ran}; what a heartbeat takes of its interval of {every} is up to your {own}"),
+            false,
+        );
+    }
+    if !effort.is_less && took > interval {
+        let sentence = format!(
+            "{ran}, and nothing of it can be made small: a heartbeat takes about that, longer than its interval \
+             of {every}; set a longer interval, or a smaller input"
+        );
+        return (sentence, true);
+    }
+    let how_long =
+        if effort.is_less { "a heartbeat takes less than that" } else { "a heartbeat takes about that" };
+    let most = if effort.is_less { "at most " } else { "" };
+    let percent = (100.0 * took / interval).ceil();
+    // One at a time, so that a day has no more than its seconds of them.
+    let seconds = rounded((a_day * took).min(a_day * interval));
+    (
+        format!(
+            "{ran}: {how_long}, {most}{percent} % of its interval of {every}, and {most}{seconds} GPU seconds a day"
+        ),
+        false,
+    )
+}
+
+/// A number to three digits, in groups of three: 35,700.
+fn rounded(number: f64) -> String {
+    let digits = (number.max(1.0).log10().floor() as i32 - 2).max(0);
+    let step = 10_f64.powi(digits);
+    let whole = format!("{:.0}", (number / step).round() * step);
+    let groups: Vec<&str> =
+        whole.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
+    groups.join(",")
 }
 
 /// The same for people: a block a model, its problems first.
@@ -87,3 +144,44 @@ pub(super) fn told(inspected: &[Inspected], look: &Look) -> String {
 
 /// The width of `problem`, and a gap.
 const MARK: usize = 9;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(took: f64, is_less: bool, own: &[&str]) -> (String, bool) {
+        let set_by_user = own.iter().map(|key| (*key).to_owned()).collect();
+        let effort = Effort { example: Duration::from_secs_f64(took), is_less, set_by_user };
+        effort_in_words(&effort, Duration::from_secs(30), 2880.0)
+    }
+
+    #[test]
+    fn what_a_heartbeat_takes_is_told_by_the_example() {
+        assert_eq!(
+            told(12.4, false, &[]),
+            (
+                "its example ran 12.4 s: a heartbeat takes about that, 42 % of its interval of 30 s, and 35,700 GPU \
+                 seconds a day"
+                    .to_owned(),
+                false
+            )
+        );
+        assert_eq!(
+            told(45.0, true, &[]),
+            (
+                "its example ran 45.0 s: a heartbeat takes less than that, at most 150 % of its interval of 30 s, \
+                 and at most 86,400 GPU seconds a day"
+                    .to_owned(),
+                false
+            )
+        );
+        let (long, is_problem) = told(45.0, false, &[]);
+        assert!(
+            is_problem && long.contains("longer than its interval of 30 s; set a longer interval"),
+            "{long}"
+        );
+        let (own, is_problem) = told(45.0, false, &["num_steps"]);
+        assert!(!is_problem && own.ends_with("is up to your num_steps"), "{own}");
+        assert_eq!(["0.4", "999.6", "1234.5"].map(|n| rounded(n.parse().unwrap())), ["0", "1,000", "1,230"]);
+    }
+}

@@ -20,6 +20,7 @@ mod schema;
 mod small;
 mod strength;
 
+pub use files::without_bytes;
 pub use fit::misfits;
 pub use ladder::{Borrowed, Ladder, Learned, Rung, Step};
 pub use make::minimal;
@@ -38,6 +39,8 @@ pub struct MadeInput {
     pub guessed: Vec<String>,
     /// The cost knobs that were made small.
     pub shrunk: Vec<String>,
+    /// The cost knobs that the user has set.
+    pub set_by_user: Vec<String>,
     /// Optional keys that were given a value beside them.
     pub added: Vec<String>,
     /// What can be tried where the model fails on it, in this order.

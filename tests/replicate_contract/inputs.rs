@@ -4,6 +4,7 @@ use super::bench::{Bench, V1, V2, ended, order, pinned, token, unpinned};
 use super::fake_replicate::{Fake, Reply, reply};
 use serde_json::{Value, json};
 use std::sync::Mutex;
+use std::time::Duration;
 use tokio::sync::watch;
 use warmd::heartbeat::{Answer, Phase};
 use warmd::provider::http::Client;
@@ -219,4 +220,23 @@ async fn another_version_begins_with_the_smallest() {
     let steps: Vec<Value> =
         sent(&bench.fake).into_iter().map(|mut input| input["ddim_steps"].take()).collect();
     assert_eq!(steps, [json!(4), json!(null), json!(4)], "V1 small, V1 grown and refused, V2 small");
+}
+
+#[tokio::test]
+async fn an_inspection_tells_what_the_example_took_and_shows_no_file() {
+    let model = painter();
+    let account = reply(200, &json!({"type": "user", "username": "acme"}));
+    let fake = Fake::start(move |request, _| match request.call().as_str() {
+        "GET /account" => account.clone(),
+        "GET /models/acme/dog" => model_reply(V1, &model),
+        other => panic!("unexpected: {other}"),
+    })
+    .await;
+    let found = replicate(&fake, &json!({})).0.inspect().await;
+    let effort = found.effort.clone().unwrap();
+    assert_eq!((effort.example, effort.is_less), (Duration::from_millis(12_400), true));
+    assert!(effort.set_by_user.is_empty() && found.problems.is_empty(), "{found:?}");
+    assert!(found.facts.iter().any(|fact| fact == "made up: image"), "{found:?}");
+    let own = replicate(&fake, &json!({"ddim_steps": 9})).0.inspect().await;
+    assert_eq!(own.effort.unwrap().set_by_user, ["ddim_steps"]);
 }

@@ -246,3 +246,30 @@ async fn where_nobody_listens_nothing_is_waited_for() {
         assert!(seen.total < Duration::from_secs(20), "{seen:?}");
     }
 }
+
+#[tokio::test]
+async fn a_file_of_no_known_kind_is_asked_of_the_user() {
+    let properties = json!({
+        "weights": {"type": "string", "format": "uri", "description": "Fine-tuned weights"},
+        "speech": {"type": "array", "items": {"type": "string", "format": "uri"}},
+    });
+    let mut document: Value = serde_json::from_str(&schema(&properties).body).unwrap();
+    document["components"]["schemas"]["Input"]["required"] = json!(["weights", "speech"]);
+    let server = Server::with([
+        (HEALTH, vec![health("READY", OLD)]),
+        (SCHEMA, vec![says(200, document)]),
+        (PREDICT, vec![succeeded(0.01)]),
+    ])
+    .await;
+    let seen = Warmer::of(&server.url, json!({})).beat().await;
+    let Answer::Rejected(Rejection::Input, why) = seen.answer else { panic!("{seen:?}") };
+    assert!(why.contains("the file \"weights\"") && why.contains("set input.weights of this model"), "{why}");
+    assert_eq!(server.count(PREDICT), 0);
+    let mut told = Warmer::of(&server.url, json!({"weights": "https://example.com/w.safetensors"}));
+    assert_eq!(told.beat().await.answer, Answer::Succeeded);
+    let sent = server.heard(PREDICT)[0]["input"].clone();
+    assert_eq!(sent["weights"], "https://example.com/w.safetensors");
+    assert!(sent["speech"][0].as_str().unwrap().starts_with("data:audio/wav;base64,"));
+    let shown = told.cog.inspect().await.facts.join("\n");
+    assert!(shown.contains(r#""speech":["data:audio/wav…"]"#), "{shown}");
+}

@@ -105,7 +105,7 @@ async fn fit(cog: &Cog, inspection: &mut Inspection) {
     inspection.problems.extend(input::misfits(&schema, &cog.model.input));
     match Recipe::make(None, Some(&schema), &cog.model.input, &cog.recipes.learned()) {
         Ok(recipe) => {
-            let input = serde_json::Value::Object(recipe.input().clone()).to_string();
+            let input = serde_json::Value::Object(input::without_bytes(recipe.input())).to_string();
             inspection.facts.push(format!("a heartbeat sends {}", quote::message(&input)));
             if !recipe.guessed().is_empty() {
                 inspection.facts.push(format!("made up: {}", crate::quote::names(recipe.guessed())));

@@ -4,7 +4,7 @@ use super::kind::{self, Kind};
 use super::schema::Field;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::sync::LazyLock;
 
 /// A grey image of 64 × 64 pixels, as PNG: one of 1 × 1 passes validation and breaks real models.
@@ -39,6 +39,21 @@ pub(super) fn small(field: &Field<'_>, example: Option<&Value>) -> Option<Value>
 /// A small file for a field that does without it.
 pub(super) fn any(field: &Field<'_>) -> Value {
     of_kind(field, Kind::Text)
+}
+
+/// An input as it is shown: files by their kind alone.
+pub fn without_bytes(input: &Map<String, Value>) -> Map<String, Value> {
+    let shown = |value: &Value| match value.as_str() {
+        Some(text) if text.starts_with("data:") => {
+            Value::from(format!("{}…", text.split([';', ',']).next().unwrap_or_default()))
+        }
+        Some(_) | None => value.clone(),
+    };
+    let each = |value: &Value| match value {
+        Value::Array(items) => Value::Array(items.iter().map(shown).collect()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => shown(value),
+    };
+    input.iter().map(|(key, value)| (key.clone(), each(value))).collect()
 }
 
 /// The most files in a list that are made up.

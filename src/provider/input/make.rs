@@ -1,7 +1,7 @@
 //! Making an input, key by key.
 
 use super::invent::{self, Room};
-use super::knob::{self, Group};
+use super::knob::{self, Group, Knob};
 use super::ladder::{Borrowed, Rung, Step};
 use super::schema::{Field, Input};
 use super::small::{self, Siblings};
@@ -208,6 +208,9 @@ impl<'a> Making<'a> {
         }
         let siblings = Siblings::of(&self.fields, &self.made.input, self.user);
         for field in &self.fields {
+            if self.user.contains_key(&field.name) && Knob::of(field).is_some() {
+                self.made.set_by_user.push(field.name.clone());
+            }
             if self.is_settled(field) || self.rung.grown.contains(&field.name) {
                 continue;
             }

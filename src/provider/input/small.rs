@@ -85,8 +85,10 @@ pub(super) fn small(field: &Field, siblings: &Siblings, made: Option<&Value>) ->
     };
     let default = field.default();
     let numbers = default.as_ref().and_then(Value::as_f64).zip(value.as_f64());
+    // Less than nothing stands for "without a limit", and so does no token; no step and no frame are just that.
+    let is_limit = |default: f64| default < 0.0 || (default == 0.0 && knob == Knob::Tokens);
     let already = default.as_ref() == Some(&value)
-        || numbers.is_some_and(|(default, small)| default > 0.0 && default <= small);
+        || numbers.is_some_and(|(default, small)| !is_limit(default) && default <= small);
     (!already).then_some(Small { value, group: knob.group() })
 }
 
@@ -345,6 +347,11 @@ mod tests {
         );
         assert_eq!(made_small("num_outputs", json!({"default": 1})), Value::Null, "it is small already");
         assert_eq!(made_small("max_tokens", json!({"default": -1})), 1, "that is without a limit");
+        assert_eq!(
+            made_small("seconds", json!({"default": 0, "minimum": 0})),
+            Value::Null,
+            "nothing is less"
+        );
         let choices = json!({"default": 50, "enum": [50, 25, "10"]});
         assert_eq!(made_small("steps", choices), 25, "a choice of another type is none");
         assert_eq!(made_small("steps", json!({"default": 50, "deprecated": true})), Value::Null);

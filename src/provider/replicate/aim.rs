@@ -7,10 +7,13 @@ use crate::config::Target;
 use crate::provider::input::{self, MadeInput, Rung};
 use serde_json::{Map, Value};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The longest version that is remembered as it is: they are 64 hex digits.
 const LONGEST_VERSION: usize = 64;
+
+/// An example that ran for longer is not believed.
+const LONGEST_EXAMPLE: Duration = Duration::from_hours(7 * 24);
 
 /// Where predictions are created.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +45,8 @@ pub(super) struct Aim {
     pub(super) schema: Schema,
     /// The model's own example of an input.
     pub(super) example: Option<Value>,
+    /// How long that ran.
+    pub(super) example_took: Option<Duration>,
     pub(super) official: Option<bool>,
     pub(super) private: Option<bool>,
     /// A deployment's `min_instances`.
@@ -142,6 +147,7 @@ impl Aim {
             version,
             schema: schema.into(),
             example: model.pointer("/default_example/input").filter(|input| input.is_object()).cloned(),
+            example_took: example_took(model),
             official: model["is_official"].as_bool(),
             private: model["visibility"].as_str().map(|visibility| visibility == "private"),
             min_instances: None,
@@ -179,6 +185,11 @@ impl Aim {
             Endpoint::Version(_) | Endpoint::Official { .. } => self.private,
         }
     }
+}
+
+fn example_took(model: &Value) -> Option<Duration> {
+    let seconds = model.pointer("/default_example/metrics/predict_time")?.as_f64()?;
+    Duration::try_from_secs_f64(seconds).ok().filter(|took| !took.is_zero() && *took <= LONGEST_EXAMPLE)
 }
 
 /// What was found, or null and the reason where it is not for this account to see.

@@ -6,7 +6,7 @@ use super::problem::{Kind, Problem};
 use crate::clock;
 use crate::config::Target;
 use crate::provider::input::Rung;
-use crate::provider::{Inspection, input};
+use crate::provider::{Effort, Inspection, input};
 use crate::quote;
 use serde_json::{Map, Value};
 use std::time::{Duration, Instant};
@@ -97,9 +97,16 @@ fn judge_input(aim: &Aim, user: &Map<String, Value>, found: &mut Inspection) {
             } else {
                 format!("its heartbeats send {}", quote::names(&keys))
             });
+            let shown = |key: &String| aim.example.as_ref().is_some_and(|example| example.get(key).is_some());
+            found.effort = aim.example_took.map(|example| Effort {
+                example,
+                // What is guessed although the example shows it is a small file in place of its own.
+                is_less: !made.shrunk.is_empty() || made.guessed.iter().any(shown),
+                set_by_user: made.set_by_user,
+            });
             if !made.guessed.is_empty() {
                 let guessed = quote::names(&made.guessed);
-                found.facts.push(format!("nothing tells what to send for {guessed}: the values are guesses"));
+                found.facts.push(format!("made up: {guessed}"));
             }
         }
         Err(problem) => found.problems.push(problem.sentence),
