@@ -3,6 +3,7 @@
 use crate::real_cog::{COG_0_9, COG_0_16, COG_0_23, Release, Server, Setup};
 use crate::support::{Home, PATIENCE, wait_until};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const MODELS: [&str; 6] = ["Transcriber", "Remover", "Painter", "Writer", "Fussy", "Slow"];
 
@@ -75,4 +76,39 @@ fn on_cog_0_16() {
 #[test]
 fn on_cog_0_23() {
     each_is_warm_within_five_heartbeats_and_remembers(COG_0_23);
+}
+
+/// A reload keeps what was learned, unless the user's own input or the server is another.
+#[test]
+fn a_reload_goes_on_from_what_worked_and_another_input_or_server_begins_with_the_smallest() {
+    let [one, two] = [(); 2].map(|()| Setup::serving(COG_0_23, "Writer").start_ready());
+    let model = |server: &Server, more: &str| {
+        let url = server.url();
+        format!("[models.box]\ncog = \"{url}\"\nactive = [\"always\"]\ninterval = \"1s\"\n{more}\n")
+    };
+    let home = Home::new(&model(&one, ""));
+    let warmd = home.start();
+    home.model_when("box", "warm", |model| model["counts"]["warm"].as_u64() >= Some(1));
+    // The first two inputs after a reload.
+    let reload = |server: &Server, more: &str| {
+        assert!(home.ctl(&["pause", "box"]).status.success());
+        // What was in flight has landed.
+        std::thread::sleep(Duration::from_secs(1));
+        let ran = server.predictions();
+        home.write(&model(server, more));
+        assert!(home.ctl(&["reload"]).status.success());
+        assert!(home.ctl(&["resume", "box"]).status.success());
+        wait_until("it is sent another", PATIENCE, || server.predictions() > ran + 1);
+        let inputs = server.inputs();
+        [inputs[ran].clone(), inputs[ran + 1].clone()]
+    };
+    let with = |max_length: u64, num_beams: u64| json!({"prompt": "hi", "max_length": max_length, "num_beams": num_beams});
+    assert_eq!(reload(&one, "timeout = \"1m\""), [with(64, 1), with(64, 1)], "what worked");
+    assert_eq!(reload(&one, "input = { num_beams = 2 }"), [with(1, 2), with(64, 2)], "from the smallest");
+    assert_eq!(
+        reload(&two, "input = { num_beams = 2 }"),
+        [with(1, 2), with(64, 2)],
+        "of another server, too"
+    );
+    assert!(warmd.stop().success());
 }

@@ -80,7 +80,7 @@ fn replicate(fake: &Fake, input: &Value) -> (Replicate, warmd::heartbeat::Order)
     let mut model = (*order.model).clone();
     model.input.clone_from(input.as_object().unwrap());
     order.model = model.into();
-    let client = Client::new().unwrap();
+    let client = Client::new();
     (Replicate::new(&order.model, fake.base.clone(), Some(token()), client), order)
 }
 
@@ -126,7 +126,7 @@ async fn a_model_that_fails_is_given_more_until_it_works_and_that_is_remembered(
         ],
         "a share of 0.3 of the steps, then the knobs, then the example without its secret and its switch"
     );
-    let again = Replicate::new(&order.model, fake.base.clone(), Some(token()), Client::new().unwrap());
+    let again = Replicate::new(&order.model, fake.base.clone(), Some(token()), Client::new());
     again.recall(replicate.learned());
     assert_eq!(beat(&again, &order).await, Answer::Succeeded);
     assert_eq!(sent(&fake).pop(), Some(example), "the first one after a restart");

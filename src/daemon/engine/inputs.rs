@@ -84,3 +84,24 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cant_be_read_is_left_out() {
+        let note = |name: &str, body: &str| (name.to_owned(), body.to_owned());
+        let good = r#"[{"version":"v1","worked":true}]"#;
+        let notes = BTreeMap::from([
+            note("input/llama", good),
+            note("input/whisper", "{"),
+            note("input/no name", good),
+            note("event/llama", good),
+            note("input/long", &format!("{good}{}", " ".repeat(100_000))),
+        ]);
+        let inputs = Inputs::read(&notes);
+        assert_eq!(inputs.0.len(), 1);
+        assert!(inputs.of(&"llama".parse().unwrap()).is_some());
+    }
+}

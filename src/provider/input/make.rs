@@ -143,8 +143,8 @@ impl<'a> Making<'a> {
     /// that its author had switched off; or one of another version, that does not fit.
     fn of_example(&self, field: &Field) -> Option<Value> {
         let value = self.example?.get(&field.name).filter(|value| !value.is_null())?;
-        let takes =
-            !field.is_secret() && !knob::is_safety(&field.name) && fit::misfit(field, value).is_none();
+        let decides = !field.is_secret() && !is_credential(&field.name) && !knob::is_safety(&field.name);
+        let takes = decides && fit::misfit(field, value).is_none();
         takes.then(|| value.clone())
     }
 
@@ -287,6 +287,23 @@ impl<'a> Making<'a> {
 
 fn is_seed(field: &Field) -> bool {
     field.name == "seed" && field.is_number()
+}
+
+/// Whether a key is somebody's to an account, by its name alone: an example's is not ours to use.
+fn is_credential(name: &str) -> bool {
+    const WORDS: [&str; 9] = [
+        "apikey",
+        "apitoken",
+        "accesstoken",
+        "accesskey",
+        "authtoken",
+        "hftoken",
+        "huggingfacetoken",
+        "password",
+        "secret",
+    ];
+    let name = super::names::words(name).concat();
+    WORDS.iter().any(|word| name.contains(word))
 }
 
 /// Whether a field is a text that the model works on.
