@@ -7,6 +7,7 @@
 
 mod text;
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
@@ -45,6 +46,31 @@ struct Known {
     pieces: HashSet<[u8; PIECE]>,
     /// Of shorter ones, by how they begin.
     whole: HashMap<[u8; START], Vec<Box<[u8]>>>,
+    /// Whether any of both begins with these two bytes: nearly all of a text begins with others.
+    starts: Starts,
+}
+
+/// A set of pairs of bytes.
+struct Starts(Box<[bool]>);
+
+impl Default for Starts {
+    fn default() -> Self {
+        Self(vec![false; 1 << 16].into())
+    }
+}
+
+impl Starts {
+    fn place(bytes: &[u8]) -> usize {
+        usize::from(bytes[0]) << 8 | usize::from(bytes[1])
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        self.0[Self::place(bytes)] = true;
+    }
+
+    fn has(&self, bytes: &[u8]) -> bool {
+        self.0[Self::place(bytes)]
+    }
 }
 
 impl Secret {
@@ -73,10 +99,10 @@ impl fmt::Debug for Secret {
 }
 
 /// A text without the secrets that are known.
-pub(crate) fn strike(text: &str) -> String {
+pub(crate) fn strike(text: &str) -> Cow<'_, str> {
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
     if known.secrets.is_empty() || text.len() < START {
-        return text.to_owned();
+        return text.into();
     }
     let visible = Visible::of(text);
     let mut hidden = known.found(&visible.lower());
@@ -84,8 +110,11 @@ pub(crate) fn strike(text: &str) -> String {
         let found = known.found(&visible.as_base64(skipped)).into_iter().map(encoded);
         hidden.extend(found.map(|(from, to)| (skipped + from, skipped + to)));
     }
+    if hidden.is_empty() {
+        return text.into();
+    }
     hidden.sort_unstable();
-    visible.without(text, &hidden, STRUCK)
+    visible.without(text, &hidden, STRUCK).into()
 }
 
 impl Known {
@@ -105,10 +134,12 @@ impl Known {
     fn look_for(&mut self, text: &str, shortest: usize) {
         let lower = Visible::of(text).lower();
         if lower.len() >= LONG {
+            lower.windows(2).for_each(|start| self.starts.add(start));
             self.pieces.extend(lower.windows(PIECE).filter_map(|piece| <[u8; PIECE]>::try_from(piece).ok()));
         } else if lower.len() >= shortest
             && let Some(start) = lower.first_chunk()
         {
+            self.starts.add(start);
             self.whole.entry(*start).or_default().push(lower.into());
         }
     }
@@ -119,6 +150,7 @@ impl Known {
             self.secrets.drain().filter(|secret| Arc::strong_count(secret) > 1).collect();
         self.pieces.clear();
         self.whole.clear();
+        self.starts = Starts::default();
         // Short parts of webhooks' addresses among them are looked for as before.
         for secret in &used {
             self.look_for(secret, START);
@@ -129,7 +161,10 @@ impl Known {
     /// Where secrets, or pieces of them, begin and end in `bytes`, which are in lower case.
     fn found(&self, bytes: &[u8]) -> Vec<(usize, usize)> {
         let mut found = Vec::new();
-        for at in 0..bytes.len() {
+        for (at, start) in bytes.windows(START).enumerate() {
+            if !self.starts.has(start) {
+                continue;
+            }
             let rest = &bytes[at..];
             if rest.first_chunk().is_some_and(|piece| self.pieces.contains(piece)) {
                 found.push((at, at + PIECE));

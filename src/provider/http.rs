@@ -397,19 +397,8 @@ impl Reply {
     }
 
     /// The first bytes of the body, as text.
-    pub fn start(&self) -> &str {
-        &self.body.start
-    }
-
-    /// Whether it is a page for people.
-    pub fn is_html(&self) -> bool {
-        let named =
-            self.header("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("html"));
-        let looks =
-            self.start().trim_start().get(..5).is_some_and(|start| {
-                start.eq_ignore_ascii_case("<html") || start.eq_ignore_ascii_case("<!doc")
-            });
-        named || looks
+    pub fn start(&self) -> String {
+        self.body.start()
     }
 
     /// The proxy that it came through, and may have come from: it is asked for plain `http://`.

@@ -69,7 +69,7 @@ fn refused(reply: &Reply) -> Failure {
 
 /// What the receiver says besides; none where that tells nothing.
 fn said(reply: &Reply) -> Option<String> {
-    let said = quote::start(reply.start(), SAID_LIMIT);
+    let said = quote::start(&reply.start(), SAID_LIMIT);
     let is_status = reply.status.canonical_reason().is_some_and(|reason| reason.eq_ignore_ascii_case(&said));
     (!said.is_empty() && !is_status).then_some(said)
 }

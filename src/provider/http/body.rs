@@ -4,9 +4,13 @@
 //! too large, is read past and leaves an empty value of its type. So an output of any size hides neither the
 //! status nor the times beside it. A member that is no JSON (a NaN, a byte that is no UTF-8) reads as empty too, and
 //! spoils no other. Anything but an object is kept as its bytes.
+//!
+//! All text of a body, keys too, is struck of the secrets of this process when it is parsed: whatever is made of it,
+//! shown or kept, has none.
 
 mod members;
 
+use crate::secrets;
 use members::Members;
 use serde_json::Value;
 
@@ -52,8 +56,14 @@ enum Form {
 pub(super) struct Body {
     /// Its JSON; none where it isn't JSON.
     pub(super) json: Option<Value>,
-    /// Its first bytes as text.
-    pub(super) start: String,
+    start: Vec<u8>,
+}
+
+impl Body {
+    /// Its first bytes as text, without the secrets of this process.
+    pub(super) fn start(&self) -> String {
+        secrets::strike(&String::from_utf8_lossy(&self.start)).into_owned()
+    }
 }
 
 /// A body is larger than what is kept, or read, of it.
@@ -112,7 +122,7 @@ impl Reader {
             }
             Form::Unknown(_) | Form::Other(_) => None,
         };
-        Body { json, start: String::from_utf8_lossy(&self.start).into_owned() }
+        Body { json, start: self.start }
     }
 }
 
@@ -124,12 +134,10 @@ fn keep(kept: &mut Vec<u8>, bytes: &[u8]) -> Result<(), TooLarge> {
     Ok(())
 }
 
-/// A value; bytes that are no UTF-8 are replaced.
+/// A value, without the secrets of this process; bytes that are no UTF-8 are replaced.
 fn parse(text: &[u8]) -> Option<Value> {
-    match str::from_utf8(text) {
-        Ok(text) => serde_json::from_str(text).ok(),
-        Err(_) => serde_json::from_str(&String::from_utf8_lossy(text)).ok(),
-    }
+    let text = String::from_utf8_lossy(text);
+    serde_json::from_str(&secrets::strike(&text)).ok()
 }
 
 /// How many values there are at the most in a text that may be JSON: as many as it has openings, and

@@ -70,6 +70,15 @@ fn answer(kind: &str, is_post: bool, path: &str) -> (u16, String) {
                       "status": if failed { "failed" } else { "succeeded" }, "logs": words}});
         return (200, health.to_string());
     }
+    if !is_post && kind == "schema" {
+        // Its names are kept, with what was learned of the inputs.
+        let fields = json!({HERE: {"type": "string", "title": words}, format!("{HERE}_steps"): {"type": "integer", "default": 50}});
+        let schema = json!({"components": {"schemas": {"Input": {"type": "object", "properties": fields, "required": [HERE]}}}});
+        let version = json!({"id": words, "openapi_schema": schema});
+        let whole = json!({"openapi_schema": schema, "latest_version": version, "components": schema["components"],
+            "default_example": {"input": {HERE: words}}});
+        return (200, whole.to_string());
+    }
     let mut prediction = json!({"id": "p1", "model": words, "version": words, "status": "failed", "logs": words,
         "output": words, "input": {"prompt": words}, "created_at": "2026-11-20T08:00:00Z",
         "started_at": "2026-11-20T08:00:00Z", "completed_at": "2026-11-20T08:00:01Z",
@@ -129,7 +138,8 @@ fn whatever_repeats_a_secret_shows_none_of_it() {
     parrot.turns("failed", "nothing".to_owned());
     let warmd = home.start();
     let page = (std::net::Ipv4Addr::LOCALHOST, web::port(&warmd)).into();
-    let kinds = ["failed", "setup", "many members", "a long list", "302", "401", "404", "422", "500"];
+    let kinds =
+        ["failed", "setup", "schema", "many members", "a long list", "302", "401", "404", "422", "500"];
     let mut struck = 0;
     for (turn, secret) in [TOKEN, BOX_TOKEN, RECEIVER_TOKEN, HOOK].into_iter().enumerate() {
         for (number, (form, says)) in forms(secret).into_iter().enumerate() {
