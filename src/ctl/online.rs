@@ -100,7 +100,7 @@ fn effort_in_words(effort: &Effort, interval: Duration, a_day: f64) -> (String, 
     let how_long =
         if effort.is_less { "a heartbeat takes less than that" } else { "a heartbeat takes about that" };
     let most = if effort.is_less { "at most " } else { "" };
-    let percent = (100.0 * took / interval).ceil();
+    let percent = (100.0 * took / interval).round().max(1.0);
     // One at a time, so that a day has no more than its seconds of them.
     let seconds = rounded((a_day * took).min(a_day * interval));
     (
@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(
             told(12.4, false, &[]),
             (
-                "its example ran 12.4 s: a heartbeat takes about that, 42 % of its interval of 30 s, and 35,700 GPU \
+                "its example ran 12.4 s: a heartbeat takes about that, 41 % of its interval of 30 s, and 35,700 GPU \
                  seconds a day"
                     .to_owned(),
                 false

@@ -10,7 +10,7 @@ mod hostile;
 pub(crate) mod isolation;
 mod kills;
 mod listener;
-mod network;
+pub(crate) mod network;
 mod orphans;
 mod process;
 mod replicate;

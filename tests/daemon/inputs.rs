@@ -1,7 +1,8 @@
 //! Models that want something of their input that their schema does not say, on real Cog servers.
 
+use crate::faults::network::peer::{Peer, say, schema};
 use crate::real_cog::{COG_0_9, COG_0_16, COG_0_23, Release, Server, Setup};
-use crate::support::{Home, PATIENCE, wait_until};
+use crate::support::{Home, PATIENCE, TOKEN, told_in, wait_until};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -111,4 +112,36 @@ fn a_reload_goes_on_from_what_worked_and_another_input_or_server_begins_with_the
         "of another server, too"
     );
     assert!(warmd.stop().success());
+}
+
+/// What a server names its inputs is kept as long as no secret is in it.
+#[test]
+fn a_knob_that_is_named_after_the_token_is_not_kept() {
+    let peer = Peer::start();
+    peer.does(|connection, heard| {
+        let knob = json!({"type": "integer", "default": 50});
+        let (status, body) = match heard.what.as_str() {
+            "GET /openapi.json" => (200, schema(&json!({format!("{TOKEN}_steps"): knob, "num_steps": knob}))),
+            "POST /predictions" => {
+                (200, json!({"status": "failed", "error": "no", "metrics": {"predict_time": 0.1}}))
+            }
+            _ => heard.well(),
+        };
+        say(connection, status, "", body.to_string().as_bytes())
+    });
+    let home = Home::new(&format!(
+        "[models.box]\ncog = \"{}\"\nactive = [\"always\"]\ninterval = \"1s\"\ntoken_env = \"REPLICATE_API_TOKEN\"\n",
+        peer.url()
+    ));
+    let warmd = home.start();
+    home.model_when("box", "it has failed", |model| model["counts"]["failed"].as_u64() >= Some(3));
+    let sent: Vec<Value> = peer
+        .heard()
+        .into_iter()
+        .filter(|heard| heard.what == "POST /predictions")
+        .map(|heard| heard.body["input"].clone())
+        .collect();
+    assert_eq!((sent[0].as_object().unwrap().len(), &sent[1]), (2, &json!({})), "it was learned: {sent:?}");
+    assert!(warmd.stop().success());
+    assert!(told_in(&home.path("")).is_empty());
 }

@@ -191,7 +191,12 @@ impl<'a> Field<'a> {
 
     /// Whether it has a default that says something.
     pub(super) fn has_default(&self) -> bool {
-        self.schema.get("default").is_some_and(|value| !value.is_null() && value.as_str() != Some(""))
+        self.schema.get("default").is_some_and(|value| match value {
+            Value::Null => false,
+            Value::String(text) => !text.is_empty(),
+            Value::Array(items) => !items.is_empty(),
+            Value::Bool(_) | Value::Number(_) | Value::Object(_) => true,
+        })
     }
 
     /// What it may be, where that is listed; null is never sent, so it is not listed here.
