@@ -162,11 +162,25 @@ def without_examples(models):
     return told
 
 
+def has_no_step(fields, sent):
+    """Whether an image is changed in a share of its steps, and the share is none."""
+    if not any(is_file(fields[key]) for key in sent if key in fields):
+        return False
+    steps = [sent[key] for key in sent if re.search(r"(^|_)steps$", key) and isinstance(sent[key], int)]
+    for key, field in fields.items():
+        named = re.fullmatch(r"(prompt|image|init|noise|img2img|inpaint(ing)?|denois(e|ing))?_?(strength|denois(e|ing))", key)
+        strength = sent.get(key, field.get("default"))
+        if named and field.get("maximum", 1) <= 1 and isinstance(strength, (int, float)) and 0 < strength < 1:
+            if steps and int(max(steps) * strength) < 1:
+                return True
+    return False
+
+
 def main():
     models = json.load(open(sys.argv[1]))
     made = inputs_of(models, True)
     blocked, invalid, wrong, large, slow = collections.Counter(), [], [], collections.Counter(), []
-    files = shrunk = small_files = valid = 0
+    files = shrunk = small_files = valid = no_step = 0
     known = {key for answer in made for key in answer.get("shrunk", [])}
     most_run = {id(m) for m in sorted(models, key=lambda m: -(m["run_count"] or 0))[:100]}
     for model, answer in zip(models, made):
@@ -184,6 +198,7 @@ def main():
         if errors:
             invalid.append((name, errors[0].json_path, errors[0].message[:120]))
         shrunk += bool(answer["shrunk"])
+        no_step += has_no_step(fields, sent)
         required = set(document["components"]["schemas"]["Input"].get("required", []))
         # What has a default, the model brings itself.
         open_files = [key for key in fields if is_file(fields[key]) and not fields[key].get("default")]
@@ -219,6 +234,7 @@ def main():
         ("models for which something is made small", shrunk),
         ("required or needed files", files),
         ("of them of the right kind", f"{files - len(wrong)} ({100 * (files - len(wrong)) / files:.1f} %)"),
+        ("models that change an image in less than one step", no_step),
         ("models sent a small file in place of the example's", small_files),
         ("of the hundred most run: names of knobs not known", len(unknown)),
         ("no knob made small, and an example over 7.5 s", over(7.5, True)),
