@@ -26,6 +26,11 @@ const LONG: usize = 16;
 /// How many characters of a secret that is looked for as a whole are looked up at once: it has no fewer.
 const START: usize = 6;
 
+/// How much of a text is looked at at a time, in bytes, and how much of it again with what follows: more than a piece of
+/// a secret takes, however it is escaped.
+const LOOKED_AT: usize = 64 * 1024;
+const OVERLAP: usize = 512;
+
 /// So many secrets are known at the most while some of them are used no more: then those are forgotten.
 const MOST: usize = 20_000;
 
@@ -104,17 +109,38 @@ pub(crate) fn strike(text: &str) -> Cow<'_, str> {
     if known.secrets.is_empty() || text.len() < START {
         return text.into();
     }
-    let visible = Visible::of(text);
-    let mut hidden = known.found(&visible.lower());
-    for skipped in 0..4 {
-        let found = known.found(&visible.as_base64(skipped)).into_iter().map(encoded);
-        hidden.extend(found.map(|(from, to)| (skipped + from, skipped + to)));
+    let mut hidden = Vec::new();
+    let mut from = 0;
+    // Piece by piece, as what is looked at takes many times its length in memory.
+    loop {
+        let end = text.floor_char_boundary(from + LOOKED_AT);
+        known.look_at(&text[from..end], from, &mut hidden);
+        if end == text.len() {
+            break;
+        }
+        from = text.floor_char_boundary(end - OVERLAP);
     }
     if hidden.is_empty() {
         return text.into();
     }
+    without(text, hidden).into()
+}
+
+/// A text with [`STRUCK`] in the place of what is hidden: ranges of its bytes.
+fn without(text: &str, mut hidden: Vec<(usize, usize)>) -> String {
     hidden.sort_unstable();
-    visible.without(text, &hidden, STRUCK).into()
+    let (mut shown, mut at) = (String::with_capacity(text.len()), 0);
+    let mut hidden = hidden.into_iter().peekable();
+    while let Some((start, mut end)) = hidden.next() {
+        while let Some(next) = hidden.next_if(|next| next.0 <= end) {
+            end = end.max(next.1);
+        }
+        shown.push_str(&text[at..start]);
+        shown.push_str(STRUCK);
+        at = end;
+    }
+    shown.push_str(&text[at..]);
+    shown
 }
 
 impl Known {
@@ -156,6 +182,20 @@ impl Known {
             self.look_for(secret, START);
         }
         self.secrets = used;
+    }
+
+    /// Adds where in `text`, which begins at `from`, secrets or pieces of them are hidden.
+    fn look_at(&self, text: &str, from: usize, hidden: &mut Vec<(usize, usize)>) {
+        let visible = Visible::of(text);
+        let mut add = |(start, end)| {
+            let (start, end) = visible.place(start, end);
+            hidden.push((from + start, from + end));
+        };
+        self.found(&visible.lower()).into_iter().for_each(&mut add);
+        for skipped in 0..4 {
+            let found = self.found(&visible.as_base64(skipped)).into_iter().map(encoded);
+            found.map(|(start, end)| (skipped + start, skipped + end)).for_each(&mut add);
+        }
     }
 
     /// Where secrets, or pieces of them, begin and end in `bytes`, which are in lower case.

@@ -121,3 +121,15 @@ fn texts_without_secrets_stay_as_they_are() {
         assert_eq!(strike(&with), format!("{text}{STRUCK}{text}"));
     }
 }
+
+#[test]
+fn a_long_text_is_looked_at_in_parts_and_none_is_missed_between_them() {
+    Secret::new("Yt5Rf8Wq2Zx6Cv9B");
+    for before in LOOKED_AT - 70..LOOKED_AT + 3 {
+        for text in ["Yt5Rf8Wq2Zx6Cv9B".to_owned(), json("Yt5Rf8Wq2Zx6Cv9B"), "5rf8wq2z".to_owned()] {
+            let long = "é".repeat(before / 2) + &text + &".".repeat(LOOKED_AT);
+            let struck = strike(&long);
+            assert_eq!(struck.len(), before / 2 * 2 + STRUCK.len() + LOOKED_AT, "{before}: {text}");
+        }
+    }
+}

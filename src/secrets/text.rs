@@ -33,21 +33,10 @@ impl Visible {
         decoded(self.bytes.get(skipped..).unwrap_or_default())
     }
 
-    /// `text` with `instead` in the place of what is hidden: ranges of the visible characters, sorted.
-    pub(super) fn without(&self, text: &str, hidden: &[(usize, usize)], instead: &str) -> String {
-        let (mut shown, mut at) = (String::with_capacity(text.len()), 0);
-        let mut hidden = hidden.iter().peekable();
-        while let Some((start, end)) = hidden.next() {
-            let mut end = *end;
-            while let Some(next) = hidden.next_if(|next| next.0 <= end) {
-                end = end.max(next.1);
-            }
-            shown.push_str(&text[at..self.places[*start].0]);
-            shown.push_str(instead);
-            at = self.places[end.min(self.places.len()) - 1].1;
-        }
-        shown.push_str(&text[at..]);
-        shown
+    /// Where in the text the characters from `start` to `end` are.
+    pub(super) fn place(&self, start: usize, end: usize) -> (usize, usize) {
+        let last = end.min(self.places.len()) - 1;
+        (self.places[start].0, self.places[last].1)
     }
 }
 

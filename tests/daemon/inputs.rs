@@ -114,9 +114,9 @@ fn a_reload_goes_on_from_what_worked_and_another_input_or_server_begins_with_the
     assert!(warmd.stop().success());
 }
 
-/// What a server names its inputs is kept as long as no secret is in it.
+/// The names of inputs are a server's words: what is kept of them has no secret.
 #[test]
-fn a_knob_that_is_named_after_the_token_is_not_kept() {
+fn a_knob_that_is_named_after_the_token_is_kept_without_it() {
     let peer = Peer::start();
     peer.does(|connection, heard| {
         let knob = json!({"type": "integer", "default": 50});

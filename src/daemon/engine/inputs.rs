@@ -4,7 +4,6 @@ use super::Engine;
 use crate::config::value::ModelName;
 use crate::provider::Provider;
 use crate::provider::input::Learned;
-use crate::secrets;
 use std::collections::{BTreeMap, HashMap};
 
 /// What the names of its notes begin with.
@@ -49,11 +48,6 @@ impl Engine {
         let learned = provider.learned();
         let json = learned.to_json();
         if json.as_ref() == self.inputs.0.get(model) {
-            return;
-        }
-        // Names of inputs are others' words: where a secret is in one, it is learned again after a restart.
-        let json = json.filter(|json| secrets::strike(json) == *json);
-        if json.is_none() && !self.inputs.0.contains_key(model) {
             return;
         }
         let before = self.inputs.of(model).unwrap_or_default();
