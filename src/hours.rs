@@ -10,6 +10,7 @@ mod dates;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 pub mod grammar;
+mod offset_names;
 mod span;
 mod tzdata;
 mod week;

@@ -344,6 +344,33 @@ fn the_rest_of_a_model() {
 }
 
 #[test]
+fn zones_that_say_an_offset() {
+    for section in ["defaults", "hours.h", "models.m"] {
+        refused(section, "timezone = \"GMT+2\"", "`GMT+2` is no IANA name; write an IANA name of a place: ");
+        refused(section, "timezone = \"UTC-05:30\"", "`UTC-05:30` is no IANA name");
+        refused(section, "timezone = \"PST\"", "America/Los_Angeles (UTC-8, in summer UTC-7)");
+        for (name, meant) in [
+            ("Etc/GMT+2", "`timezone`: `Etc/GMT+2` is UTC-2: the sign in these names is inverted"),
+            ("EST", "`timezone`: `EST` is UTC-5 all year, without daylight saving"),
+            ("CET", "`timezone`: `CET` follows the clocks of Europe/Brussels"),
+        ] {
+            let loaded = check(&with(section, &format!("timezone = \"{name}\""))).unwrap();
+            let told: Vec<_> = loaded.warnings.iter().filter(|told| told.key.ends_with("timezone")).collect();
+            assert_eq!(told.len(), 1, "[{section}] {name}: {:?}", loaded.warnings);
+            assert!(told[0].message.starts_with(meant), "[{section}] {name}: {}", told[0].message);
+            assert!(told[0].message.contains("write an IANA name of a place: "), "{}", told[0].message);
+        }
+    }
+    for name in ["UTC", "GMT", "Etc/UTC", "Europe/Berlin"] {
+        assert_eq!(
+            check(&with("models.m", &format!("timezone = \"{name}\""))).unwrap().warnings,
+            [],
+            "{name}"
+        );
+    }
+}
+
+#[test]
 fn unknown_keys() {
     refused("models.m", "intervl = \"30s\"", "unknown key `intervl` in [models.m]; did you mean `interval`?");
     refused("models.m", "schedule = \"always\"", "it is called `active` here");

@@ -6,7 +6,7 @@ use super::report::{Finding, Report};
 use super::section::Section;
 use super::{ColdAfter, Lead};
 use crate::hours::grammar::{Closed, Open};
-use crate::hours::zone::{Zone, Zones};
+use crate::hours::zone::{Zone, ZoneError, Zones};
 use crate::hours::{ActiveHours, Part};
 use std::ops::{Range, RangeInclusive};
 use std::str::FromStr;
@@ -132,9 +132,23 @@ pub(super) fn zone(section: &Section<'_>, report: &mut Report<'_>, zones: &Zones
             || zones.folder().is_some_and(|folder| folder.join(text).is_file())
     };
     let unknown = !is_known() && !report.speller.afford(SUGGESTED_ZONE);
-    section.text(report, "timezone", |text| {
-        if unknown { Err(Wrong::new("there is no such time zone")) } else { Ok(zones.get(text)?) }
-    })
+    let zone = section.text(report, "timezone", |text| {
+        if unknown {
+            return Err(Wrong::new("there is no such time zone"));
+        }
+        zones.get(text).map_err(|error| match error {
+            ZoneError::Offset(meaning) => Wrong::new(meaning.what).help(meaning.write),
+            ZoneError::NoName(_) | ZoneError::Unknown { .. } | ZoneError::Damaged { .. } => error.into(),
+        })
+    });
+    if let (Field::Given(zone), Some(entry)) = (&zone, section.entry("timezone"))
+        && let Some(meaning) = zones.caution(zone)
+    {
+        let title = format!("`timezone`: {}", meaning.what);
+        let finding = Finding::warning(section.name("timezone"), entry.key.clone(), title);
+        report.add(finding.value(entry.span.clone()).help(meaning.write));
+    }
+    zone
 }
 
 /// `open`: windows alone.

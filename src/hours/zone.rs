@@ -3,6 +3,7 @@
 //! Owns what a zone's clocks read. Two readers of its rules hide behind it: jiff's for the system's
 //! `TZif` files, chrono-tz's for the copy built in; nothing outside sees either.
 
+pub use super::offset_names::Meaning;
 use super::span::{DAY, Seconds};
 pub use super::zones::{Fingerprint, ZoneError, Zones};
 use chrono::{DateTime, FixedOffset, NaiveDateTime, Offset as _, TimeZone as _, Utc};

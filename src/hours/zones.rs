@@ -5,6 +5,7 @@
 //! file of it, the copy built in serves. Refuses names that are not IANA's: no path, no `posix/`,
 //! no `right/`, no `localtime`.
 
+use super::offset_names::{self, Meaning};
 use super::tzdata::{Folder, MAX_NAME, Stamp, built_in_names, nearest};
 use super::zone::{Rules, Zone};
 use std::collections::BTreeMap;
@@ -25,6 +26,9 @@ pub enum ZoneError {
         /// The nearest right ones, at most three.
         nearest: Vec<String>,
     },
+    /// It says an offset or an abbreviation, and is no IANA name.
+    #[error("{}; {}", .0.what, .0.write)]
+    Offset(Meaning),
     /// The system's file can't be used, and the copy built in doesn't know the zone.
     #[error("time zone `{name}`: can't use {}: {why}; write an IANA name such as Europe/Berlin, or reinstall tzdata where this is one", path.display())]
     Damaged {
@@ -124,49 +128,67 @@ impl Zones {
         if !Folder::is_zone_name(name) {
             return Err(self.no_name(name));
         }
+        // What to write instead is found by reading other zones: not under the lock.
+        self.known(name)?.ok_or_else(|| self.unknown(name))
+    }
+
+    /// The zone, read where it has not been; none where there is none of that name.
+    pub(super) fn known(&self, name: &str) -> Result<Option<Zone>, ZoneError> {
         let mut read = self.0.read.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(zone) = read.zones.get(name) {
-            return Ok(zone.clone());
+            return Ok(Some(zone.clone()));
         }
         let zone = self.read(&mut read, name)?;
-        read.zones.insert(name.to_owned(), zone.clone());
+        if let Some(zone) = &zone {
+            read.zones.insert(name.to_owned(), zone.clone());
+        }
         Ok(zone)
     }
 
-    fn read(&self, read: &mut Read, name: &str) -> Result<Zone, ZoneError> {
-        let built_in = name.parse().map(|tz| Zone::new(name, Rules::BuiltIn(tz)));
-        let Some(folder) = &self.0.folder else {
-            return built_in.map_err(|_| self.unknown(name));
-        };
+    fn read(&self, read: &mut Read, name: &str) -> Result<Option<Zone>, ZoneError> {
+        let built_in = name.parse().ok().map(|tz| Zone::new(name, Rules::BuiltIn(tz)));
+        let Some(folder) = &self.0.folder else { return Ok(built_in) };
         let path = folder.file(name);
         read.stamps.insert(path.clone(), Stamp::of(&path));
         match (folder.read(name), built_in) {
-            (Ok(Some(tz)), _) => Ok(Zone::new(name, Rules::System(tz))),
-            (Ok(None), built_in) => built_in.map_err(|_| self.unknown(name)),
-            (Err(why), Ok(zone)) => {
+            (Ok(Some(tz)), _) => Ok(Some(Zone::new(name, Rules::System(tz)))),
+            (Ok(None), built_in) => Ok(built_in),
+            (Err(why), Some(zone)) => {
                 tracing::warn!(
                     "zone {name}: {} can't be read ({why}); the copy built in serves",
                     path.display()
                 );
-                Ok(zone)
+                Ok(Some(zone))
             }
-            (Err(why), Err(_)) => Err(ZoneError::Damaged { name: name.to_owned(), path, why }),
+            (Err(why), None) => Err(ZoneError::Damaged { name: name.to_owned(), path, why }),
         }
     }
 
+    /// What a name means that people misread, where the zone has one: `EST`, `Etc/GMT+2`.
+    pub fn caution(&self, zone: &Zone) -> Option<Meaning> {
+        offset_names::meaning(self, zone)
+    }
+
     fn unknown(&self, name: &str) -> ZoneError {
-        ZoneError::Unknown { name: name.to_owned(), nearest: self.nearest(name) }
+        match offset_names::meaning_of_none(self, name) {
+            Some(meaning) => ZoneError::Offset(meaning),
+            None => ZoneError::Unknown { name: name.to_owned(), nearest: self.nearest(name) },
+        }
     }
 
     fn nearest(&self, name: &str) -> Vec<String> {
         let mut names = built_in_names();
         names.extend(self.0.folder.iter().flat_map(Folder::names));
+        names.retain(|name| !offset_names::is_one(name));
         nearest(name, &names)
     }
 
     /// What isn't a name may still be near one: `America/New York`.
     fn no_name(&self, text: &str) -> ZoneError {
         let name: String = text.chars().take(MAX_NAME).collect();
+        if let Some(meaning) = offset_names::meaning_of_none(self, &name) {
+            return ZoneError::Offset(meaning);
+        }
         let nearest = self.nearest(&name);
         if nearest.is_empty() { ZoneError::NoName(name) } else { ZoneError::Unknown { name, nearest } }
     }

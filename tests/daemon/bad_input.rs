@@ -92,6 +92,26 @@ fn a_token_file_that_anyone_may_read_is_warned_of() {
 }
 
 #[test]
+fn a_zone_that_says_an_offset_is_warned_of_or_refused() {
+    let model = |zone: &str| {
+        format!(
+            "[models.llama]\ncog = \"http://127.0.0.1:1\"\nactive = [\"always\"]\ntimezone = \"{zone}\"\n"
+        )
+    };
+    let home = Home::new(&model("Etc/GMT+2"));
+    let warmd = home.start();
+    let meant = "`Etc/GMT+2` is UTC-2: the sign in these names is inverted";
+    assert!(home.status()["daemon"]["notes"].to_string().contains(meant));
+    warmd.tells(&["WARN", meant]);
+    home.write(&model("GMT+2"));
+    let refused = home.ctl(&["reload"]);
+    assert_eq!(refused.status.code(), Some(78));
+    let error = text(&refused.stderr);
+    assert!(error.contains("`GMT+2` is no IANA name") && !error.contains("did you mean"), "{error}");
+    assert!(warmd.stop().success());
+}
+
+#[test]
 fn no_daemon_and_unknown_names() {
     let home = Home::new("[models.llama]\ncog = \"http://127.0.0.1:1\"\nactive = [\"always\"]\n");
     let (code, error) = told(&home.ctl(&["status"]));

@@ -76,7 +76,7 @@ fn unknown_names_are_answered_with_the_nearest() {
             ("America/New York", "did you mean America/New_York?"),
             ("/Europe/Berlin", "did you mean Europe/Berlin?"),
             ("utc", "did you mean UTC"),
-            ("CEST", "write an IANA name"),
+            ("CEST", "write an IANA name such as Europe/Berlin"),
             ("Middle/Earth", "write an IANA name"),
         ] {
             let error = zones.get(wrong).unwrap_err().to_string();
