@@ -14,7 +14,7 @@ use super::report::{Finding, Report};
 use super::rhythm::{DAY, Rhythm};
 use super::section::{Section, kind};
 use super::value::TokenSource;
-use super::{Config, Daemon, Loaded, Replicate, alerts, folders, reference, sources, syntax};
+use super::{Config, Daemon, Loaded, Replicate, alerts, folders, hide, reference, sources, syntax};
 use crate::hours::zone::Zones;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Range;
@@ -78,6 +78,7 @@ fn config(
     env: &Env,
     zones: &Zones,
 ) -> Option<Config> {
+    hide::secrets_in(table, report);
     let extents = Extents::new(table, length);
     let extent = |start| extents.of(start);
     let root = Section::open(report, String::new(), 0..0, 0..length, table, keys::ROOT);

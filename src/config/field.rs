@@ -56,6 +56,16 @@ impl<E: std::error::Error> From<E> for Wrong {
 }
 
 impl Wrong {
+    /// Of a value that holds a secret.
+    pub(super) const SECRET: &str = "this looks like a secret, which has no place in this file";
+    /// What to do about it.
+    pub(super) const NO_SECRET: &str = "name where it is, with a key that ends in _credential, _env or _file, and make a new one: this one may \
+         have been seen";
+
+    pub(super) fn secret() -> Self {
+        Self::new(Self::SECRET).help(Self::NO_SECRET)
+    }
+
     pub(super) fn new(what: impl Into<String>) -> Self {
         Self { what: what.into(), help: None }
     }

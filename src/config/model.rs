@@ -6,9 +6,10 @@ use super::named::{NamedHours, inner_table};
 use super::nearest::nearest;
 use super::report::{Finding, Report};
 use super::rhythm::Rhythm;
+use super::secret;
 use super::section::{Section, join};
 use super::sources;
-use super::value::ModelName;
+use super::value::{ModelName, NameError};
 use super::{ColdAfter, Lead, Model, Probe, Target, input, reference};
 use crate::hours::zone::{Zone, Zones};
 use std::borrow::Cow;
@@ -107,16 +108,16 @@ impl Reader<'_> {
 }
 
 fn name(key: &Spanned<Cow<'_, str>>, report: &mut Report<'_>) -> Option<ModelName> {
-    match key.get_ref().parse() {
-        Ok(name) => Some(name),
-        Err(error) => {
-            let shown = super::report::echo(key.get_ref());
-            let title = format!("a model can't be called `{shown}`: {error}");
-            let finding = Finding::error(join("models", key.get_ref()), key.span(), title);
-            report.add(finding.help("give it another name, such as [models.llama-3]"));
-            None
-        }
-    }
+    let wrong = match key.get_ref().parse() {
+        Ok(_) if secret::is_in(key.get_ref()) => Wrong::SECRET.to_owned(),
+        Ok(name) => return Some(name),
+        Err(error) => NameError::to_string(&error),
+    };
+    let shown = super::report::echo(key.get_ref());
+    let title = format!("a model can't be called `{shown}`: {wrong}");
+    let finding = Finding::error(join("models", key.get_ref()), key.span(), title);
+    report.add(finding.help("give it another name, such as [models.llama-3]"));
+    None
 }
 
 /// `replicate`, `deployment` or `cog`.

@@ -1,9 +1,10 @@
 //! `[hours.NAME]`: hours that models share.
 
-use super::field::Field;
+use super::field::{Field, Wrong};
 use super::keys;
 use super::report::{Finding, Report};
 use super::rhythm;
+use super::secret;
 use super::section::{Section, join, kind};
 use super::value::ModelName;
 use crate::hours::Part;
@@ -89,6 +90,7 @@ fn check_name(key: &Spanned<std::borrow::Cow<'_, str>>, report: &mut Report<'_>)
     let name = key.get_ref();
     let wrong = match name.parse::<ModelName>() {
         Err(error) => error.to_string(),
+        Ok(_) if secret::is_in(name) => Wrong::SECRET.to_owned(),
         Ok(_) if Open::looks_like_window(name) => "in `active` this would be read as a window".to_owned(),
         Ok(_) => return,
     };
@@ -105,7 +107,7 @@ pub(super) fn inner_table<'a>(
 ) -> Option<&'a DeTable<'a>> {
     let table = value.get_ref().as_table();
     if table.is_none() && !report.is_broken(&value.span()) {
-        let name = report.echo(&key.span());
+        let name = super::report::echo(&secret::redact(key.get_ref()));
         let title = format!("`{name}` is {}, where a table stands", kind(value.get_ref()));
         let finding = Finding::error(join(family, key.get_ref()), key.span(), title);
         report.add(finding.value(value.span()).help(format!("write [{family}.NAME], and its keys below")));

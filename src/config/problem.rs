@@ -2,6 +2,7 @@
 //! `reload` tell it.
 
 use super::render::{self, Drawing};
+use super::secret;
 use crate::quote;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -51,11 +52,11 @@ impl Problem {
     /// A problem of a whole file: it can't be read, or there is nothing in it.
     pub(super) fn of_file(file: &str, place: (u32, u32), message: &str) -> Self {
         Self {
-            file: file.into(),
+            file: quote::whole(file).into(),
             line: place.0,
             column: place.1,
             key: String::new(),
-            message: quote::whole(message),
+            message: shown(message),
             severity: Severity::Error,
             span: 0..0,
             drawing: None,
@@ -67,17 +68,22 @@ impl Problem {
         let problem = Self::of_file(file, (1, 1), message);
         let title = problem.message.clone();
         let drawing = Drawing { title, excerpt: None, other: None, help: None, accepted: None };
-        Self { key: key.to_owned(), severity, drawing: Some(Box::new(drawing)), ..problem }
+        Self { key: shown(key), severity, drawing: Some(Box::new(drawing)), ..problem }
     }
 
     /// The same place, with something else to say of it.
     pub(super) fn saying(&self, severity: Severity, message: &str) -> Self {
-        let mut told = Self { message: quote::whole(message), severity, ..self.clone() };
+        let mut told = Self { message: shown(message), severity, ..self.clone() };
         if let Some(drawing) = &mut told.drawing {
             drawing.title.clone_from(&told.message);
         }
         told
     }
+}
+
+/// A text as every form of a problem has it: on one line, without secrets.
+pub(super) fn shown(text: &str) -> String {
+    quote::whole(&secret::redact(text))
 }
 
 impl fmt::Display for Problem {

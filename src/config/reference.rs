@@ -2,6 +2,7 @@
 
 use super::Target;
 use super::field::Wrong;
+use super::secret;
 use url::{Host, Url};
 
 /// The hex digits of a version.
@@ -98,6 +99,10 @@ fn server(text: &str, example: &str) -> Result<Url, Wrong> {
             "the URL goes on after its path: paths are added to it, so that `?` and `#` have no place in it",
         ));
     }
+    if secret::is_in(text) {
+        return Err(Wrong::new("the URL holds what looks like a token, and URLs are shown")
+            .help("name it with token_env, token_file or token_credential, and make a new one: this one may have been seen"));
+    }
     let path = url.path().trim_end_matches('/').to_owned();
     url.set_path(&path);
     Ok(url)
@@ -127,6 +132,8 @@ fn owner_and_name(text: &str) -> Result<(String, String), Wrong> {
 fn refuse_url(text: &str) -> Result<(), Wrong> {
     let page = text.trim_start_matches("https://").trim_start_matches("http://").trim_start_matches("www.");
     let known = ["replicate.com/", "r8.im/"];
+    // What comes after the path may hold a secret, and is no part of the reference.
+    let page = page.split(['?', '#']).next().unwrap_or_default();
     let Some(path) = known.iter().find_map(|site| page.strip_prefix(site)) else {
         let is_url = text.contains("://");
         return if is_url {

@@ -3,7 +3,7 @@
 use super::locate::Lines;
 use super::mend::Mended;
 use super::nearest::Speller;
-use super::problem::{Problem, Problems, Severity};
+use super::problem::{Problem, Problems, Severity, shown};
 use super::render::{DRAWN, Drawing, Excerpt};
 use super::secret;
 use crate::quote;
@@ -172,7 +172,7 @@ impl<'a> Report<'a> {
         let masked = secret::mask(source, &self.hidden);
         let secrets = secret::bodies(source);
         self.findings.sort_by_key(|finding| finding.span.as_ref().map_or(0, |span| span.start));
-        let file: Arc<str> = file.into();
+        let file: Arc<str> = quote::whole(file).into();
         let mut lines = Lines::new(source);
         let (mut errors, mut warnings) = (Vec::new(), Vec::new());
         for finding in self.findings {
@@ -203,7 +203,7 @@ fn problem(
     let place = span.as_ref().map(|span| lines.place(span.start));
     let (line, column) = place.map_or((1, 1), |place| (place.line, place.column));
     let other = finding.other;
-    let tidy = |text: String| quote::whole(&secret::without(secret::redact(&text), secrets));
+    let tidy = |text: String| shown(&secret::without(text, secrets));
     let mut title = tidy(finding.title);
     if let Some((other, label)) = &other {
         title = format!("{title} ({label} in line {})", lines.number(other.start));

@@ -3,15 +3,10 @@
 //! Works on the text alone, so that it holds for a file whose syntax is broken too. Rather hides too
 //! much than too little: a drawn line keeps its shape under the stars.
 
+mod find;
+
 use std::borrow::Cow;
 use std::ops::Range;
-
-/// How the tokens of the services in use begin: Replicate, Hugging Face, GitHub, and the many that
-/// follow the first one's `sk-`.
-const PREFIXES: [&str; 6] = ["r8_", "hf_", "ghp_", "github_pat_", "sk-", "Bearer "];
-
-/// A prefix with fewer characters behind it is a word, not a token.
-const SHORTEST: usize = 4;
 
 /// A secret that is shorter than this may be any word, in bytes.
 const LEAST_BODY: usize = 8;
@@ -38,9 +33,6 @@ const KEYS: [&str; 10] = [
 const SOURCES: [&str; 6] =
     ["token_env", "token_file", "token_credential", "webhook_env", "webhook_file", "webhook_credential"];
 
-/// What comes before the secret in the addresses of the webhooks in use.
-const WEBHOOKS: [&str; 3] = ["hooks.slack.com/", "discord.com/api/webhooks/", "discordapp.com/api/webhooks/"];
-
 /// Whether a key's value is a secret. The keys that name where a token is are not among them, nor
 /// are the inputs that count tokens.
 pub(super) fn is_secret_key(key: &str) -> bool {
@@ -48,20 +40,32 @@ pub(super) fn is_secret_key(key: &str) -> bool {
     !SOURCES.contains(&key.as_str()) && !key.ends_with("tokens") && KEYS.iter().any(|word| key.contains(word))
 }
 
+/// Whether a text holds a secret that is known by its look.
+pub(super) fn is_in(text: &str) -> bool {
+    !find::secrets(text).is_empty()
+}
+
+/// As [`is_in`], of a text that may be a URL: whoever reads that says what is wrong with its password or query.
+pub(super) fn is_in_url(text: &str) -> bool {
+    !find::tokens(text).is_empty()
+}
+
 /// Whether a text that should name a source looks like the token itself.
 pub(super) fn looks_secret(text: &str) -> bool {
+    let text = text.trim();
     let has = |test: fn(char) -> bool| text.chars().any(test);
-    let random = text.chars().count() >= 20
+    // A file at the root has no such name either.
+    let name = text.strip_prefix('/').unwrap_or(text);
+    let random = name.chars().count() >= 20
         && has(|c| c.is_ascii_digit())
         && has(|c| c.is_ascii_lowercase())
-        && !has(|c| matches!(c, '/' | '.'));
-    random || PREFIXES.iter().any(|prefix| text.trim_start().starts_with(prefix))
+        && !name.contains(['/', '.']);
+    random || text.starts_with("r8_") || text.starts_with("Bearer ") || is_in(text)
 }
 
 /// A text without the tokens and the URLs' credentials in it.
 pub(super) fn redact(text: &str) -> Cow<'_, str> {
-    let mut hidden: Vec<Range<usize>> = Vec::new();
-    recognisable(text, &mut hidden);
+    let mut hidden = find::secrets(text);
     if hidden.is_empty() {
         return Cow::Borrowed(text);
     }
@@ -82,27 +86,21 @@ pub(super) fn redact(text: &str) -> Cow<'_, str> {
 /// The secrets of a text, each without what tells that it is one. So many at the most: who puts more into
 /// one file puts anything there.
 pub(super) fn bodies(text: &str) -> Vec<&str> {
-    let mut hidden = Vec::new();
-    recognisable(text, &mut hidden);
+    let mut hidden = find::secrets(text);
     by_key(text, &mut hidden);
     let bodies = hidden.into_iter().map(|range| text[range].trim_matches(['"', '\'', ' ']));
     bodies.filter(|body| body.len() >= LEAST_BODY).take(BODIES).collect()
 }
 
 /// A text without these: broken syntax may have cut off what tells that they are secrets.
-pub(super) fn without(text: Cow<'_, str>, bodies: &[&str]) -> String {
-    bodies.iter().fold(
-        text.into_owned(),
-        |text, body| {
-            if text.contains(body) { text.replace(body, "…") } else { text }
-        },
-    )
+pub(super) fn without(text: String, bodies: &[&str]) -> String {
+    bodies.iter().fold(text, |text, body| if text.contains(body) { text.replace(body, "…") } else { text })
 }
 
 /// A file's text with every secret in it under stars, byte by byte, so that places stay the same.
 pub(super) fn mask(text: &str, further: &[Range<usize>]) -> String {
-    let mut hidden = further.to_vec();
-    recognisable(text, &mut hidden);
+    let mut hidden = find::secrets(text);
+    hidden.extend_from_slice(further);
     by_key(text, &mut hidden);
     let mut bytes = text.as_bytes().to_vec();
     for range in hidden {
@@ -114,44 +112,6 @@ pub(super) fn mask(text: &str, further: &[Range<usize>]) -> String {
     }
     // Whole characters were replaced, so nothing is lost here.
     String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// What can be told by its look: known prefixes, and the credentials in a URL.
-fn recognisable(text: &str, hidden: &mut Vec<Range<usize>>) {
-    for prefix in PREFIXES {
-        let mut covered = 0;
-        for (start, _) in text.match_indices(prefix) {
-            // `task-list` is no token.
-            let within_a_word = text[..start].ends_with(|c: char| c.is_ascii_alphanumeric());
-            if within_a_word || start < covered {
-                continue;
-            }
-            let from = start + prefix.len();
-            let rest = &text[from..];
-            let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '-' | '.'));
-            let end = end.unwrap_or(rest.len());
-            if end >= SHORTEST {
-                covered = from + end;
-                hidden.push(from..covered);
-            }
-        }
-    }
-    for webhook in WEBHOOKS {
-        for (start, _) in text.match_indices(webhook) {
-            let from = start + webhook.len();
-            let end = text[from..].find(|c: char| matches!(c, '"' | '\'' | ',') || c.is_whitespace());
-            hidden.push(from..end.map_or(text.len(), |end| from + end));
-        }
-    }
-    for (start, separator) in text.match_indices("://") {
-        let from = start + separator.len();
-        let authority = &text[from..];
-        let stop = |c: char| matches!(c, '/' | '?' | '#' | '"' | '\'') || c.is_whitespace();
-        let authority = &authority[..authority.find(stop).unwrap_or(authority.len())];
-        if let Some(at) = authority.rfind('@') {
-            hidden.push(from..from + at);
-        }
-    }
 }
 
 /// The values of keys that hold secrets, in TOML or in what was meant to be TOML.

@@ -3,6 +3,7 @@
 use super::field::{Field, Wrong};
 use super::keys::Keys;
 use super::report::{Finding, Report};
+use super::secret;
 use super::unknown;
 use super::value::{format_duration, parse_duration};
 use std::collections::HashMap;
@@ -124,7 +125,8 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// A string, read by `read`.
+    /// A string, read by `read`. One that holds a secret is refused, so that nothing repeats it, neither what
+    /// would be wrong with it nor what is read from here on.
     pub(super) fn text<T>(
         &self,
         report: &mut Report<'_>,
@@ -132,6 +134,7 @@ impl<'a> Section<'a> {
         read: impl FnOnce(&'a str) -> Result<T, Wrong>,
     ) -> Field<T> {
         self.read(report, key, |value| match value.as_str() {
+            Some(text) if is_secret(key, text) => Err(Wrong::secret()),
             Some(text) if text.trim().is_empty() => Err(Wrong::new("it is empty")),
             Some(text) => read(text),
             None => Err(Wrong::new(format!("{} is no string", kind(value)))),
@@ -163,7 +166,7 @@ impl<'a> Section<'a> {
     ) -> Field<Option<Duration>> {
         self.read(report, key, |value| match value.as_str() {
             Some("auto") => Ok(None),
-            Some(text) if text.starts_with(|c: char| c.is_alphabetic()) => {
+            Some(text) if text.starts_with(|c: char| c.is_alphabetic()) && !secret::is_in(text) => {
                 Err(Wrong::new("it is neither \"auto\" nor a duration"))
             }
             _ => duration(value, &range).map(Some),
@@ -179,6 +182,7 @@ impl<'a> Section<'a> {
     ) -> Field<Vec<T>> {
         let list = self.read(report, key, |value| match value {
             DeValue::Array(list) => Ok(list),
+            DeValue::String(text) if is_secret(key, text) => Err(Wrong::secret()),
             DeValue::String(text) => Err(Wrong::new("a string is no list")
                 .help(format!("write {key} = [\"{}\"]", super::report::echo(text)))),
             DeValue::Integer(_)
@@ -191,13 +195,28 @@ impl<'a> Section<'a> {
         let mut items = Vec::with_capacity(list.len());
         for item in list {
             if let Some(text) = item.get_ref().as_str() {
-                items.extend(read(report, text, item.span()));
+                if is_secret(key, text) {
+                    let title = format!("`{key}`: {}", Wrong::SECRET);
+                    report.add(Finding::error(self.name(key), item.span(), title).help(Wrong::NO_SECRET));
+                } else {
+                    items.extend(read(report, text, item.span()));
+                }
             } else {
                 let title = format!("`{key}`: {} is no string", kind(item.get_ref()));
                 report.add(Finding::error(self.name(key), item.span(), title).accepted(self.accepted(key)));
             }
         }
         if items.len() == list.len() { Field::Given(items) } else { Field::Wrong }
+    }
+}
+
+/// Whether a key's value holds a secret that must not be there.
+fn is_secret(key: &str, text: &str) -> bool {
+    match key {
+        // The address of a webhook is never shown; of a command, the program alone is.
+        "webhook" | "command" => false,
+        "cog" | "base_url" | "replicate" | "deployment" => secret::is_in_url(text),
+        _ => secret::is_in(text),
     }
 }
 
@@ -212,6 +231,7 @@ pub(super) fn join(path: &str, key: &str) -> String {
 
 pub(super) fn duration(value: &DeValue<'_>, range: &RangeInclusive<Duration>) -> Result<Duration, Wrong> {
     let text = match value {
+        DeValue::String(text) if secret::is_in(text) => return Err(Wrong::secret()),
         DeValue::String(text) => text,
         DeValue::Integer(number) => {
             let number = super::report::echo(number.as_str());

@@ -48,19 +48,15 @@ fn source(
     key: &str,
     check: impl FnOnce(&str) -> Result<(), Wrong>,
 ) -> Field<String> {
-    let mut suspect = false;
     let field = section.text(report, key, |text| {
-        suspect = true;
         if secret::looks_secret(text) {
-            return Err(Wrong::new("this looks like the secret itself, which has no place in this file")
-                .help("name where it is, and make a new one: this one may have been seen"));
+            return Err(Wrong::secret());
         }
         check(text)?;
-        suspect = false;
         Ok(text.to_owned())
     });
     // Whatever is wrong here may be a token.
-    if let (true, Some(entry)) = (suspect, section.entry(key)) {
+    if let (Field::Wrong, Some(entry)) = (&field, section.entry(key)) {
         report.hide(&entry.span);
     }
     field
@@ -86,11 +82,18 @@ fn credential(name: &str) -> Result<(), Wrong> {
         || name.contains(char::is_control)
     {
         Err(Wrong::new("a credential has a name, not a path").help("use token_file for a path"))
+    } else if name.contains(':') {
+        Err(Wrong::new("this is no name of a credential: those have no `:`"))
     } else {
         Ok(())
     }
 }
 
 fn file(path: &str) -> Result<(), Wrong> {
+    let path_of_url = path.trim_start().to_ascii_lowercase();
+    if path.contains("://") || path_of_url.starts_with("http:") || path_of_url.starts_with("https:") {
+        return Err(Wrong::new("a URL stands where the path of a file should")
+            .help("write it into a file that nobody else may read, and name that file"));
+    }
     super::folders::check_path(path)
 }

@@ -18,13 +18,14 @@ pub(super) fn tell(
     if report.is_broken(&entry.key) {
         return None;
     }
+    let shown = if secret::is_in(name) { echo(&secret::redact(name)) } else { report.echo(&entry.key) };
     let error = |title: String| Finding::error(join(path, name), entry.key.clone(), title);
     // The address of a webhook may stand in this file; where is told below.
     let is_webhook = keys::meant(name, keys::ALERT) == Some("webhook") || name.contains("webhook");
     if secret::is_secret_key(name) && !is_webhook {
         report.hide(&entry.span);
         report.add(
-            error(format!("`{}` would hold a secret, which has no place in this file", report.echo(&entry.key)))
+            error(format!("`{shown}` would hold a secret, which has no place in this file"))
                 .help("name where it is: token_env = \"VARIABLE\", token_file = \"/path\" or token_credential = \"NAME\""),
         );
         return None;
@@ -39,8 +40,7 @@ pub(super) fn tell(
         report.hide(&entry.span);
     }
     let place = if path.is_empty() { "at the top".to_owned() } else { format!("in [{path}]") };
-    let finding =
-        error(format!("unknown key `{}` {place}", report.echo(&entry.key))).accepted(keys::list(keys));
+    let finding = error(format!("unknown key `{shown}` {place}")).accepted(keys::list(keys));
     let home = keys::home(name);
     let dotted = entry.value.is_table() && path.contains('.') && nearest.is_none();
     report.add(if let Some(key) = meant {

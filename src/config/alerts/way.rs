@@ -4,6 +4,7 @@ use crate::config::alert::{Address, Format, Target};
 use crate::config::field::{Field, Wrong};
 use crate::config::nearest::nearest;
 use crate::config::report::{Finding, Report};
+use crate::config::secret;
 use crate::config::section::Section;
 use crate::config::sources::{self, WEBHOOK};
 use crate::config::webhook::Webhook;
@@ -81,6 +82,10 @@ fn command(section: &Section<'_>, report: &mut Report<'_>) -> Field<Target> {
         if !fit {
             let title = "`command`: no argument holds a zero byte";
             report.add(Finding::error(section.name("command"), span, title));
+        } else if secret::is_in(text) {
+            let title = "`command`: an argument looks like a secret, and all users may read it while the program runs";
+            let finding = Finding::warning(section.name("command"), span, title);
+            report.add(finding.help("let the program read it from a file that nobody else may read"));
         }
         fit.then(|| text.to_owned())
     });
@@ -89,6 +94,8 @@ fn command(section: &Section<'_>, report: &mut Report<'_>) -> Field<Target> {
     };
     let wrong = match argv.first().map(String::as_str) {
         None | Some("") => Wrong::new("the program is missing"),
+        // It is shown as where the alert leads.
+        Some(program) if secret::is_in(program) => Wrong::secret(),
         // It runs in `/`: what is meant to lie beside the file is not there.
         Some(program) if program.contains('/') && !program.starts_with('/') => {
             Wrong::new("the program's path begins with `/`, or it has none and is looked for in $PATH")

@@ -5,6 +5,8 @@
 
 mod repeated;
 mod rotated;
+#[path = "../../config/secrets.rs"]
+mod table;
 
 use super::listener::{through, under};
 use crate::sandboxed::{Replicate, brisk};
@@ -16,6 +18,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
+use table::{GOOD, KEYS, SECRETS};
 
 const GONE: &str = "[models.gone]\ncog = \"http://127.0.0.1:1\"\nactive = [\"always\"]\ninterval = \"1s\"\n";
 
@@ -259,6 +262,46 @@ fn a_token_that_stands_in_the_file_is_repeated_nowhere() {
         let said = text(&[check.stdout, check.stderr].concat());
         assert!(!said.contains(TOKEN) && said.contains("\"line\""), "{said}");
         assert_eq!(home.ctl(&["check", &config.display().to_string()]).status.code(), Some(78));
+    }
+    assert!(warmd.stop().success());
+}
+
+/// `config_secrets` has each kind at each key; here is one in seven of these, by real programs.
+#[test]
+fn a_secret_at_any_key_of_the_file_is_shown_by_no_program() {
+    let home = Home::at_trace(GOOD);
+    let mut command = home.warmd();
+    command.env("HOOK", "http://127.0.0.1:9/x");
+    let warmd = Warmd::spawn(command);
+    wait_until("it answers", PATIENCE, || home.ctl(&["status"]).status.success());
+    let mut told = 0;
+    for (n, key) in KEYS.iter().enumerate() {
+        for (_, secret) in SECRETS.iter().enumerate().filter(|(m, _)| (n + m) % 7 == 0) {
+            home.write_whole(&key.file(secret.text));
+            for arguments in [
+                &["check"][..],
+                &["check", "--json"],
+                &["reload"],
+                &["reload", "--json"],
+                &["status", "--json"],
+            ] {
+                let output = home.ctl(arguments);
+                let said = text(&[output.stdout, output.stderr].concat());
+                let refused = output.status.code() == Some(78);
+                assert!(refused || key.may_hold || arguments[0] == "status", "{}: {said}", key.name);
+                for hidden in secret.hidden {
+                    assert!(!said.contains(hidden), "{arguments:?}: {} at {}: {said}", secret.text, key.name);
+                }
+                let looks_secret = said.contains("secret") || said.contains("token");
+                told += usize::from(arguments == ["status", "--json"] && looks_secret);
+            }
+        }
+    }
+    assert!(told > 100, "what is wrong is said: {told}");
+    for line in warmd.log() {
+        for hidden in SECRETS.iter().flat_map(|secret| secret.hidden) {
+            assert!(!line.contains(hidden), "{hidden}: {line}");
+        }
     }
     assert!(warmd.stop().success());
 }
