@@ -16,6 +16,8 @@ mod keys;
 mod load;
 mod locate;
 mod mend;
+mod misplaced;
+mod mistake;
 mod model;
 mod named;
 pub mod nearest;
@@ -32,6 +34,7 @@ mod token;
 mod twice;
 mod unknown;
 pub mod value;
+mod variable;
 pub mod webhook;
 
 pub use check::check_text;

@@ -264,6 +264,25 @@ fn targets() {
     );
     refused("models.m", "cog = \"http://me:pass@box\"", "no place for a password");
     refused("models.m", "cog = \"http://box?x\"", "no place");
+    refused(
+        "models.m",
+        "cog = \"http://box:5000/a/predictions/\"",
+        "`/predictions` is added to this URL, which is the server's base; write \"http://box:5000/a\"",
+    );
+    let version = "7762fd07cf82c948538e41f63f77d685e02b063e37e496e96eefd46c929f9bdc";
+    for page in [
+        format!("r8.im/a/b@sha256:{version}"),
+        format!("https://r8.im/a/b@sha256:{version}"),
+        format!("a/b@sha256:{version}"),
+        format!("https://replicate.com/a/b/versions/{version}"),
+        format!("https://replicate.com/a/b/versions/{version}/api?tab=http"),
+    ] {
+        refused(
+            "models.m",
+            &format!("replicate = \"{page}\""),
+            &format!("write replicate = \"a/b:{version}\""),
+        );
+    }
     let none = check("[models.m]\nactive = [\"always\"]\n").unwrap_err();
     assert!(none.to_string().contains("says nothing of what is to be kept warm"), "{none}");
     assert_eq!((none.0[0].line, none.0[0].column, none.0[0].key.as_str()), (1, 9, "models.m"));
@@ -367,6 +386,51 @@ fn zones_that_say_an_offset() {
             [],
             "{name}"
         );
+    }
+}
+
+#[test]
+fn variables_are_not_replaced() {
+    let said = "variables are not replaced in this file";
+    for form in ["${X}", "$X", "%{X}", "{{ X }}", "$(x)"] {
+        for key in ["state", "socket", "listen", "retention"] {
+            refused("daemon", &format!("{key} = \"/a/{form}\""), said);
+        }
+        for key in ["cog", "replicate", "deployment"] {
+            refused("models.m", &format!("{key} = \"http://{form}:5000\""), said);
+        }
+        for line in
+            ["timezone = \"F\"", "probe = \"F\"", "interval = \"F\"", "lead = \"xF\"", "closed = [\"F\"]"]
+        {
+            refused("models.m", &line.replace('F', form), said);
+        }
+        refused("models.m", &format!("active = [\"{form}\"]"), said);
+        refused("hours.h", &format!("open = [\"{form}\"]"), said);
+        refused("replicate", &format!("base_url = \"https://{form}/v1\""), "$REPLICATE_BASE_URL is read");
+        refused("replicate", &format!("token_file = \"/a/{form}\""), said);
+    }
+    refused("replicate", "token_file = \"${TOKEN}\"", "token_env = \"TOKEN\" reads it from the environment");
+    refused("replicate", "token_file = \"${CREDENTIALS_DIRECTORY}/x\"", "token_credential = \"NAME\" names");
+    refused("replicate", "token_env = \"${TOKEN}\"", "the name stands without its `$`, and without braces");
+    let alert = |line: &str| check(&format!("{MODEL}[[alerts]]\n{line}\n"));
+    for (line, said) in [
+        ("webhook = \"https://x/${HOOK}\"", "webhook_env = \"HOOK\" reads it"),
+        ("webhook_file = \"$HOME/x\"", said),
+        ("command = [\"$HOME/tell\"]", said),
+    ] {
+        let problems = alert(line).unwrap_err();
+        assert!(problems.0.len() == 1 && problems.to_string().contains(said), "{line}: {problems}");
+    }
+    assert!(alert("command = [\"sh\", \"-c\", \"echo $HOME\"]").is_ok());
+    let warned = |input: &str| {
+        let loaded = check(&with("models.m", &format!("input = {{ {input} }}"))).unwrap();
+        loaded.warnings.iter().map(|warning| warning.message.clone()).collect::<String>()
+    };
+    for input in ["a = \"${X}\"", "a = \"see ${X}\"", "a = \"$X\"", "a = { b = [\"{{ X }}\"] }"] {
+        assert!(warned(input).contains("the value of `a` is sent as it is"), "{input}: {}", warned(input));
+    }
+    for input in ["a = \"for $5 or $x, and {{ y }}\"", "a = \"100 %\"", "a = 1"] {
+        assert_eq!(warned(input), "", "{input}");
     }
 }
 

@@ -58,8 +58,7 @@ impl<E: std::error::Error> From<E> for Wrong {
 impl Wrong {
     /// Of a value that holds a secret.
     pub(super) const SECRET: &str = "this looks like a secret, which has no place in this file";
-    /// What to do about it.
-    pub(super) const NO_SECRET: &str = "name where it is, with a key that ends in _credential, _env or _file, and make a new one: this one may \
+    const NO_SECRET: &str = "name where it is, with a key that ends in _credential, _env or _file, and make a new one: this one may \
          have been seen";
 
     pub(super) fn secret() -> Self {
@@ -68,6 +67,11 @@ impl Wrong {
 
     pub(super) fn new(what: impl Into<String>) -> Self {
         Self { what: what.into(), help: None }
+    }
+
+    /// Of a value with a variable in it.
+    pub(super) fn variable() -> Self {
+        Self::new("variables are not replaced in this file: `${NAME}` and the like stand for themselves")
     }
 
     pub(super) fn help(self, help: impl Into<String>) -> Self {

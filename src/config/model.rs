@@ -10,6 +10,7 @@ use super::secret;
 use super::section::{Section, join};
 use super::sources;
 use super::value::{ModelName, NameError};
+use super::variable;
 use super::{ColdAfter, Lead, Model, Probe, Target, input, reference};
 use crate::hours::zone::{Zone, Zones};
 use std::borrow::Cow;
@@ -175,6 +176,15 @@ fn warn(model: &Model, section: &Section<'_>, report: &mut Report<'_>) {
         let title = "`input`: with probe = \"health\" no prediction is sent, so that this is never used";
         report.add(Finding::warning(section.name("input"), entry.key.clone(), title));
     }
+    if let Some(entry) = section.entry("input")
+        && let Some(name) = model.input.iter().find(|(_, value)| has_variable(value)).map(|(name, _)| name)
+    {
+        let name = super::report::echo(name);
+        let title =
+            format!("`input`: the value of `{name}` is sent as it is: variables are not replaced in it");
+        let finding = Finding::warning(section.name("input"), entry.key.clone(), title);
+        report.add(finding.help("write the value itself, if that is not what is meant"));
+    }
     if let (Target::Cog { base }, Some(_), Some(entry)) = (&model.target, &model.token, section.entry("cog"))
         && base.scheme() == "http"
         && !reference::is_loopback(base)
@@ -182,5 +192,17 @@ fn warn(model: &Model, section: &Section<'_>, report: &mut Report<'_>) {
         let title = "`cog`: the token travels to this server in the clear";
         let finding = Finding::warning(section.name("cog"), entry.key.clone(), title);
         report.add(finding.value(entry.span.clone()).help("use https where others share the network"));
+    }
+}
+
+/// Whether a value looks as if something should be put into it.
+fn has_variable(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::String(text) => {
+            text.contains("${") && variable::in_braces(text).is_some() || variable::is_whole(text.trim())
+        }
+        serde_json::Value::Array(items) => items.iter().any(has_variable),
+        serde_json::Value::Object(members) => members.values().any(has_variable),
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => false,
     }
 }

@@ -46,9 +46,32 @@ pub(super) fn deployment(text: &str) -> Result<Target, Wrong> {
     Ok(Target::Deployment { owner, name })
 }
 
+/// What a Cog server answers below its base URL.
+const COG_PATHS: [&str; 7] =
+    ["predictions", "health-check", "openapi.json", "docs", "redoc", "trainings", "shutdown"];
+/// The same of Replicate's API.
+const API_PATHS: [&str; 5] = ["predictions", "models", "deployments", "hardware", "account"];
+
 /// The URL of a Cog server.
 pub(super) fn cog(text: &str) -> Result<Url, Wrong> {
-    server(text, "http://gpu-box:5000")
+    let url = server(text, "http://gpu-box:5000")?;
+    refuse_path(&url, &COG_PATHS)?;
+    Ok(url)
+}
+
+/// Refuses a URL that ends in one of the paths that are added to it, or in what is below the first of them.
+fn refuse_path(url: &Url, paths: &[&str]) -> Result<(), Wrong> {
+    let parts: Vec<&str> = url.path_segments().into_iter().flatten().collect();
+    let (base, added) = match parts.as_slice() {
+        [base @ .., last] if paths.contains(last) => (base, *last),
+        [base @ .., "predictions", _] | [base @ .., "predictions", _, "cancel"] => (base, "predictions"),
+        _ => return Ok(()),
+    };
+    let mut right = url.clone();
+    right.set_path(&base.join("/"));
+    let right = right.as_str().trim_end_matches('/');
+    Err(Wrong::new(format!("`/{added}` is added to this URL, which is the server's base"))
+        .help(format!("write \"{right}\"")))
 }
 
 /// The base of Replicate's API. The token goes there with every request, so that it must not be
@@ -60,6 +83,7 @@ pub(super) fn base_url(text: &str) -> Result<Url, Wrong> {
             Wrong::new("the token would travel in the clear").help("use https (http is for loopback alone)")
         );
     }
+    refuse_path(&url, &API_PATHS)?;
     Ok(url)
 }
 
@@ -128,29 +152,38 @@ fn owner_and_name(text: &str) -> Result<(String, String), Wrong> {
     Ok((owner.to_owned(), name.to_owned()))
 }
 
-/// Addresses of pages are what one copies; the reference is in them.
+/// Addresses of pages and of images are what one copies; the reference is in them.
 fn refuse_url(text: &str) -> Result<(), Wrong> {
-    let page = text.trim_start_matches("https://").trim_start_matches("http://").trim_start_matches("www.");
-    let known = ["replicate.com/", "r8.im/"];
+    let page = text.trim();
+    let page = ["https://", "http://", "docker://"].iter().find_map(|s| page.strip_prefix(s)).unwrap_or(page);
+    let page = page.trim_start_matches("www.");
     // What comes after the path may hold a secret, and is no part of the reference.
     let page = page.split(['?', '#']).next().unwrap_or_default();
-    let Some(path) = known.iter().find_map(|site| page.strip_prefix(site)) else {
-        let is_url = text.contains("://");
-        return if is_url {
-            Err(Wrong::new("a URL is no reference").help("write \"owner/name\""))
-        } else {
-            Ok(())
-        };
+    let known = ["replicate.com/", "r8.im/", "api.replicate.com/v1/models/", "api.replicate.com/v1/"];
+    let site = known.iter().find_map(|site| page.strip_prefix(site));
+    let (path, what) = match (site, page.split_once("@sha256:")) {
+        (Some(path), _) => (path, "the address of a page"),
+        (None, Some(_)) if !page.starts_with('/') => (page, "the name of an image"),
+        (None, _) if text.contains("://") => {
+            return Err(Wrong::new("a URL is no reference").help("write \"owner/name\""));
+        }
+        (None, _) => return Ok(()),
     };
-    let parts: Vec<_> = path.split(['/', '?', '#', '@']).filter(|part| !part.is_empty()).collect();
+    // The digest of a model's image is its version.
+    let path = path.replacen("@sha256:", "/versions/", 1);
+    let parts: Vec<_> = path.split('/').filter(|part| !part.is_empty()).collect();
     let reference = match parts.as_slice() {
         ["deployments", owner, name, ..] => format!("deployment = \"{owner}/{name}\""),
-        [owner, name, "versions", version, ..] => format!("replicate = \"{owner}/{name}:{version}\""),
+        // A tag beside the digest says nothing more.
+        [owner, name, "versions", version, ..] => {
+            let name = name.split(':').next().unwrap_or_default();
+            format!("replicate = \"{owner}/{name}:{version}\"")
+        }
         [owner, name, ..] => format!("replicate = \"{owner}/{name}\""),
         _ => "replicate = \"owner/name\"".to_owned(),
     };
-    Err(Wrong::new("the address of a page is no reference")
-        .help(format!("write {}", super::report::cut(&reference, 160))))
+    Err(Wrong::new(format!("{what} is no reference"))
+        .help(format!("write {}", super::report::cut(&reference, 200))))
 }
 
 #[cfg(test)]
@@ -193,6 +226,27 @@ mod tests {
                 "the address of a page is no reference; write replicate = \"a/b:7762\"",
             ),
             (
+                "r8.im/a/b@sha256:7762",
+                "the address of a page is no reference; write replicate = \"a/b:7762\"",
+            ),
+            (
+                "https://r8.im/a/b:latest@sha256:7762",
+                "the address of a page is no reference; write replicate = \"a/b:7762\"",
+            ),
+            (
+                "docker://r8.im/a/b@sha256:7762",
+                "the address of a page is no reference; write replicate = \"a/b:7762\"",
+            ),
+            ("a/b@sha256:7762", "the name of an image is no reference; write replicate = \"a/b:7762\""),
+            (
+                "https://api.replicate.com/v1/models/a/b/versions/7762",
+                "the address of a page is no reference; write replicate = \"a/b:7762\"",
+            ),
+            (
+                "https://replicate.com/a/b:7762",
+                "the address of a page is no reference; write replicate = \"a/b:7762\"",
+            ),
+            (
                 "https://replicate.com/deployments/me/mine",
                 "the address of a page is no reference; write deployment = \"me/mine\"",
             ),
@@ -231,6 +285,28 @@ mod tests {
         assert_eq!(
             said(cog("http://me:hush@host")),
             "a URL has no place for a password; name a token with token_env, token_file or token_credential"
+        );
+    }
+
+    #[test]
+    fn what_is_added_to_a_base_is_no_part_of_it() {
+        for (text, base) in [
+            ("http://gpu:5000/predictions", "http://gpu:5000"),
+            ("http://gpu:5000/predictions/", "http://gpu:5000"),
+            ("http://gpu:5000/a/b/health-check", "http://gpu:5000/a/b"),
+            ("https://gpu/openapi.json", "https://gpu"),
+            ("https://gpu/x/docs//", "https://gpu/x"),
+            ("http://gpu:5000/predictions/abc", "http://gpu:5000"),
+            ("http://gpu:5000/a/predictions/abc/cancel", "http://gpu:5000/a"),
+        ] {
+            assert!(said(cog(text)).ends_with(&format!("; write \"{base}\"")), "{text}: {}", said(cog(text)));
+        }
+        for text in ["http://gpu:5000/docs-model", "http://gpu:5000/my/predictions-v2", "http://gpu/doc"] {
+            assert!(cog(text).is_ok(), "{text}");
+        }
+        assert!(
+            said(base_url("https://api.replicate.com/v1/predictions"))
+                .ends_with("write \"https://api.replicate.com/v1\"")
         );
     }
 

@@ -2,8 +2,8 @@
 
 use super::field::{Field, Wrong};
 use super::keys::Keys;
+use super::misplaced;
 use super::report::{Finding, Report};
-use super::secret;
 use super::unknown;
 use super::value::{format_duration, parse_duration};
 use std::collections::HashMap;
@@ -134,9 +134,8 @@ impl<'a> Section<'a> {
         read: impl FnOnce(&'a str) -> Result<T, Wrong>,
     ) -> Field<T> {
         self.read(report, key, |value| match value.as_str() {
-            Some(text) if is_secret(key, text) => Err(Wrong::secret()),
             Some(text) if text.trim().is_empty() => Err(Wrong::new("it is empty")),
-            Some(text) => read(text),
+            Some(text) => misplaced::in_text(key, text).map_or_else(|| read(text), Err),
             None => Err(Wrong::new(format!("{} is no string", kind(value)))),
         })
     }
@@ -166,8 +165,9 @@ impl<'a> Section<'a> {
     ) -> Field<Option<Duration>> {
         self.read(report, key, |value| match value.as_str() {
             Some("auto") => Ok(None),
-            Some(text) if text.starts_with(|c: char| c.is_alphabetic()) && !secret::is_in(text) => {
-                Err(Wrong::new("it is neither \"auto\" nor a duration"))
+            Some(text) if text.starts_with(|c: char| c.is_alphabetic()) => {
+                let neither = || Wrong::new("it is neither \"auto\" nor a duration");
+                Err(misplaced::in_text(key, text).unwrap_or_else(neither))
             }
             _ => duration(value, &range).map(Some),
         })
@@ -182,9 +182,10 @@ impl<'a> Section<'a> {
     ) -> Field<Vec<T>> {
         let list = self.read(report, key, |value| match value {
             DeValue::Array(list) => Ok(list),
-            DeValue::String(text) if is_secret(key, text) => Err(Wrong::secret()),
-            DeValue::String(text) => Err(Wrong::new("a string is no list")
-                .help(format!("write {key} = [\"{}\"]", super::report::echo(text)))),
+            DeValue::String(text) => Err(misplaced::in_text(key, text).unwrap_or_else(|| {
+                Wrong::new("a string is no list")
+                    .help(format!("write {key} = [\"{}\"]", super::report::echo(text)))
+            })),
             DeValue::Integer(_)
             | DeValue::Float(_)
             | DeValue::Boolean(_)
@@ -195,11 +196,13 @@ impl<'a> Section<'a> {
         let mut items = Vec::with_capacity(list.len());
         for item in list {
             if let Some(text) = item.get_ref().as_str() {
-                if is_secret(key, text) {
-                    let title = format!("`{key}`: {}", Wrong::SECRET);
-                    report.add(Finding::error(self.name(key), item.span(), title).help(Wrong::NO_SECRET));
-                } else {
-                    items.extend(read(report, text, item.span()));
+                match misplaced::in_text(key, text) {
+                    Some(wrong) => {
+                        let title = format!("`{key}`: {}", wrong.what);
+                        let finding = Finding::error(self.name(key), item.span(), title);
+                        report.add(finding.help(wrong.help.unwrap_or_default()));
+                    }
+                    None => items.extend(read(report, text, item.span())),
                 }
             } else {
                 let title = format!("`{key}`: {} is no string", kind(item.get_ref()));
@@ -207,16 +210,6 @@ impl<'a> Section<'a> {
             }
         }
         if items.len() == list.len() { Field::Given(items) } else { Field::Wrong }
-    }
-}
-
-/// Whether a key's value holds a secret that must not be there.
-fn is_secret(key: &str, text: &str) -> bool {
-    match key {
-        // The address of a webhook is never shown; of a command, the program alone is.
-        "webhook" | "command" => false,
-        "cog" | "base_url" | "replicate" | "deployment" => secret::is_in_url(text),
-        _ => secret::is_in(text),
     }
 }
 
@@ -231,8 +224,10 @@ pub(super) fn join(path: &str, key: &str) -> String {
 
 pub(super) fn duration(value: &DeValue<'_>, range: &RangeInclusive<Duration>) -> Result<Duration, Wrong> {
     let text = match value {
-        DeValue::String(text) if secret::is_in(text) => return Err(Wrong::secret()),
-        DeValue::String(text) => text,
+        DeValue::String(text) => match misplaced::in_text("", text) {
+            Some(wrong) => return Err(wrong),
+            None => text,
+        },
         DeValue::Integer(number) => {
             let number = super::report::echo(number.as_str());
             return Err(Wrong::new("a number has no unit").help(format!("write \"{number}s\" for seconds")));

@@ -64,8 +64,8 @@ fn source(
 
 fn variable(name: &str) -> Result<(), Wrong> {
     let first = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    if name.starts_with('$') {
-        Err(Wrong::new("the name stands without its `$`"))
+    if name.starts_with('$') || super::variable::is_whole(name) {
+        Err(Wrong::new("the name stands without its `$`, and without braces"))
     } else if !first || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
         Err(Wrong::new("this is no name of an environment variable: those have letters, digits and `_`"))
     } else {

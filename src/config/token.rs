@@ -4,6 +4,7 @@
 //! error, and there is no Debug that could.
 
 use super::env::Env;
+use super::mistake::{self, Mistake};
 use crate::quote;
 use crate::secrets::Secret;
 use reqwest::header::HeaderValue;
@@ -77,6 +78,16 @@ pub enum TokenError {
         what: &'static str,
         /// Which file or variable.
         place: String,
+    },
+    /// It holds something that people put there by mistake.
+    #[error("{place} does not hold a {what} alone, but {}: {}", .mistake.holds, .mistake.remedy)]
+    Mistaken {
+        /// What it would be.
+        what: &'static str,
+        /// Which file or variable.
+        place: String,
+        /// What it is instead.
+        mistake: Mistake,
     },
     /// It holds something that can't be sent in a header.
     #[error(
@@ -208,9 +219,12 @@ fn read_file(
 
 impl Token {
     fn new(what: &'static str, text: &str, place: &str) -> Result<Self, TokenError> {
-        let text = text.trim();
+        let text = text.trim_start_matches('\u{feff}').trim();
         if text.is_empty() {
             return Err(TokenError::Empty { what, place: place.to_owned() });
+        }
+        if let Some(mistake) = mistake::of(text) {
+            return Err(TokenError::Mistaken { what, place: place.to_owned(), mistake });
         }
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(TokenError::Malformed { what, place: place.to_owned() });

@@ -2,6 +2,7 @@
 
 use crate::support::{Home, PATIENCE, text};
 use serde_json::{Value, json};
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -89,6 +90,42 @@ fn a_token_file_that_anyone_may_read_is_warned_of() {
     assert!(notes.contains("token"), "{notes}");
     assert!(!notes.contains("r8_secret") && !warmd.log().concat().contains("r8_secret"));
     assert!(warmd.stop().success());
+}
+
+#[test]
+fn a_token_with_something_around_it_is_named_and_never_shown() {
+    let hush = "r8_hush0hush1hush2";
+    for (held, named) in [
+        (format!("\"{hush}\""), "quotes around it: take the quotes away"),
+        (format!("export REPLICATE_API_TOKEN={hush}"), "`export NAME=…`"),
+        (format!("REPLICATE_API_TOKEN={hush}"), "`NAME=…`"),
+        (format!("Bearer {hush}"), "`Bearer …`"),
+        ("${REPLICATE_API_TOKEN}".to_owned(), "the name of a variable"),
+        ("r8_xxxxxxxxxxxxxxxx".to_owned(), "a placeholder"),
+        ("<your token>".to_owned(), "a placeholder"),
+    ] {
+        let home = Home::new(MODEL);
+        fs::write(home.path("token"), format!("{held}\n")).unwrap();
+        fs::set_permissions(home.path("token"), fs::Permissions::from_mode(0o600)).unwrap();
+        let warmd = |variable: &str, value: &OsStr| {
+            let mut command = home.program(env!("CARGO_BIN_EXE_warmd"));
+            told(&command.arg("--config").arg(home.config()).env(variable, value).output().unwrap())
+        };
+        let (code, of_variable) = warmd("REPLICATE_API_TOKEN", held.as_ref());
+        assert_eq!(code, Some(78), "{of_variable}");
+        assert!(of_variable.contains("$REPLICATE_API_TOKEN does not hold a token alone"), "{of_variable}");
+        fs::copy(home.path("token"), home.path("replicate-token")).unwrap();
+        let (code, of_credential) = warmd("CREDENTIALS_DIRECTORY", home.path("").as_ref());
+        assert_eq!(code, Some(78), "{of_credential}");
+        home.write(&format!("{MODEL}token_file = \"{}\"\n", home.path("token").display()));
+        let (code, of_file) = warmd("X", "".as_ref());
+        assert_eq!(code, Some(78), "{of_file}");
+        let check = home.ctl(&["check"]);
+        assert!(check.status.success(), "{}", text(&check.stderr));
+        for said in [of_variable, of_credential, of_file, text(&check.stdout)] {
+            assert!(said.contains(named) && !said.contains("hush"), "{named}: {said}");
+        }
+    }
 }
 
 #[test]

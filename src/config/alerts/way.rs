@@ -7,6 +7,7 @@ use crate::config::report::{Finding, Report};
 use crate::config::secret;
 use crate::config::section::Section;
 use crate::config::sources::{self, WEBHOOK};
+use crate::config::variable;
 use crate::config::webhook::Webhook;
 
 /// `webhook`, one of its sources, or `command`: exactly one of them.
@@ -96,6 +97,7 @@ fn command(section: &Section<'_>, report: &mut Report<'_>) -> Field<Target> {
         None | Some("") => Wrong::new("the program is missing"),
         // It is shown as where the alert leads.
         Some(program) if secret::is_in(program) => Wrong::secret(),
+        Some(program) if variable::first(program).is_some() => Wrong::variable().help("write the whole path"),
         // It runs in `/`: what is meant to lie beside the file is not there.
         Some(program) if program.contains('/') && !program.starts_with('/') => {
             Wrong::new("the program's path begins with `/`, or it has none and is looked for in $PATH")
