@@ -40,7 +40,7 @@ pub mod webhook;
 pub use check::check_text;
 pub use diff::Changes;
 pub use env::Env;
-pub use load::{find, load};
+pub use load::{find, load, load_again};
 pub use problem::{Problem, Problems, Severity};
 
 use crate::hours::ActiveHours;

@@ -18,6 +18,7 @@
 //!   creates an account allows
 //! - `secrets`: what must not be shown; `quote`: what others wrote, made fit to be shown; `words`: figures as people
 //!   say them
+//! - `regular_file`: opens what is read while the daemon runs, and waits for nothing that takes its place
 //! - [`provider`]: Replicate and Cog, and the minimal input; [`heartbeat`]: one of them, as observed
 //! - [`classify`]: cold or warm, by evidence
 //! - [`journal`]: what happened, entry by entry; [`state`]: what is known of a model, a fold over it
@@ -47,6 +48,7 @@ pub mod pace;
 pub mod page;
 pub mod provider;
 mod quote;
+mod regular_file;
 pub mod sandbox;
 pub mod schedule;
 mod secrets;

@@ -5,6 +5,8 @@ use super::env::Env;
 use super::problem::{Problem, Problems};
 use super::{Loaded, locate};
 use crate::hours::zone::Zones;
+use crate::regular_file;
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -30,11 +32,20 @@ pub fn find(cli: Option<&Path>, env: &Env) -> PathBuf {
     }
 }
 
-/// Reads and checks a file.
+/// Reads and checks a file, or whatever else can be read once: a pipe too.
 pub fn load(path: &Path, env: &Env, zones: &Zones) -> Result<Loaded, Problems> {
+    check(path, File::open(path), env, zones)
+}
+
+/// The same of what can be read again and again: a regular file alone.
+pub fn load_again(path: &Path, env: &Env, zones: &Zones) -> Result<Loaded, Problems> {
+    check(path, regular_file::open(path).map(|(file, _)| file), env, zones)
+}
+
+fn check(path: &Path, opened: io::Result<File>, env: &Env, zones: &Zones) -> Result<Loaded, Problems> {
     let file = path.display().to_string();
     let problem = |place, message: &str| Problems::one(Problem::of_file(&file, place, message));
-    let bytes = read(path).map_err(|error| problem((1, 1), &why(path, &error)))?;
+    let bytes = opened.and_then(read).map_err(|error| problem((1, 1), &why(path, &error)))?;
     if bytes.len() as u64 > FILE_LIMIT {
         let message = format!("the file is larger than {} MB: that is no warm.toml", FILE_LIMIT / 1_000_000);
         return Err(problem((1, 1), &message));
@@ -54,9 +65,9 @@ pub fn load(path: &Path, env: &Env, zones: &Zones) -> Result<Loaded, Problems> {
 }
 
 /// Reads no more than what shows that it is too much.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+fn read(file: File) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(FILE_LIMIT + 1).read_to_end(&mut bytes)?;
+    file.take(FILE_LIMIT + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -74,6 +85,9 @@ fn why(path: &Path, error: &io::Error) -> String {
         }
         io::ErrorKind::PermissionDenied => {
             format!("it may not be read ({error}): let the user of warmd read it")
+        }
+        regular_file::OTHER => {
+            "this is a pipe, a socket or a device: it can't be read again; put a file there".to_owned()
         }
         _ => format!("it can't be read: {error}"),
     }

@@ -6,6 +6,7 @@
 use super::env::Env;
 use super::mistake::{self, Mistake};
 use crate::quote;
+use crate::regular_file;
 use crate::secrets::Secret;
 use reqwest::header::HeaderValue;
 use std::io::{self, Read};
@@ -184,24 +185,16 @@ fn read_file(
 ) -> Result<Option<(Token, Vec<String>)>, TokenError> {
     let place = quote::whole(&path.display().to_string());
     let failed = |source| TokenError::Read { what, place: place.clone(), source };
-    let metadata = match std::fs::metadata(path) {
-        Ok(metadata) => metadata,
+    let (file, metadata) = match regular_file::open(path) {
+        Ok(opened) => opened,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Ok(None);
         }
         Err(error) => return Err(failed(error)),
     };
-    // Reading a pipe or a device might never end.
-    if !metadata.is_file() {
-        return Err(failed(io::Error::other("not a regular file")));
-    }
     let mode = metadata.permissions().mode() & 0o777;
     let mut bytes = Vec::new();
-    std::fs::File::open(path)
-        .map_err(failed)?
-        .take(FILE_LIMIT + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
+    file.take(FILE_LIMIT + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > FILE_LIMIT {
         return Err(TokenError::Large { what, place });
     }

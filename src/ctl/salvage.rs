@@ -6,8 +6,8 @@
 use crate::config::env::Env;
 use crate::config::{Loaded, Problems, check_text};
 use crate::hours::zone::Zones;
+use crate::regular_file;
 use std::fmt::Write as _;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use toml::de::DeTable;
@@ -22,7 +22,7 @@ const STAND_IN: &str = "[models.stand-in]\ncog = \"http://localhost\"\nactive = 
 pub(super) fn daemon(file: &Path, env: &Env) -> Result<Loaded, Problems> {
     let mut text = String::new();
     // What can't be read whole is parsed as far as it goes.
-    let _ = File::open(file).and_then(|file| file.take(FILE_LIMIT).read_to_string(&mut text));
+    let _ = regular_file::open(file).and_then(|(file, _)| file.take(FILE_LIMIT).read_to_string(&mut text));
     check_text(file, &paths_alone(&text), env, &Zones::built_in())
 }
 

@@ -55,6 +55,12 @@ pub fn read(path: &Path, env: &Env, zones: &Zones) -> Result<Configuration, Conf
     equip(loaded, env, zones)
 }
 
+/// The same while the daemon runs: nothing that takes a file's place is waited for.
+pub fn read_again(path: &Path, env: &Env, zones: &Zones) -> Result<Configuration, ConfigurationError> {
+    let loaded = config::load_again(path, env, zones).map_err(ConfigurationError)?;
+    equip(loaded, env, zones)
+}
+
 /// Reads the tokens that a checked configuration names.
 pub fn equip(loaded: config::Loaded, env: &Env, zones: &Zones) -> Result<Configuration, ConfigurationError> {
     let mut warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();

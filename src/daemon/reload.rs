@@ -206,8 +206,7 @@ impl Reload {
         let (path, env) = (self.path.clone(), self.env.clone());
         let read = tokio::task::spawn_blocking(move || {
             drill::panic_in("reading");
-            refuse_pipes(&path)?;
-            configuration::read(&path, &env, &zones)
+            configuration::read_again(&path, &env, &zones)
         });
         match read.await {
             Ok(result) => result,
@@ -226,17 +225,6 @@ impl Reload {
     /// The calendar's zones.
     fn known(&self) -> Zones {
         self.zones.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-/// What is no file may be read once, at the start; then a pipe would wait for ever for whoever writes to it.
-fn refuse_pipes(path: &Path) -> Result<(), ConfigurationError> {
-    match std::fs::metadata(path) {
-        Ok(meta) if !meta.is_file() && !meta.is_dir() => {
-            let message = "this is a pipe, a socket or a device: it can't be read again; put a file there";
-            Err(unusable(path, message))
-        }
-        Ok(_) | Err(_) => Ok(()),
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Owns what is read from disk for zones, each read bounded. Refuses what is not a `TZif` file.
 
+use crate::regular_file;
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -100,7 +100,7 @@ impl Folder {
     pub(super) fn version(&self) -> Option<String> {
         let first_line = |file: &str| {
             let mut start = Vec::new();
-            File::open(self.0.join(file)).ok()?.take(256).read_to_end(&mut start).ok()?;
+            regular_file::open(&self.0.join(file)).ok()?.0.take(256).read_to_end(&mut start).ok()?;
             String::from_utf8_lossy(&start).lines().next().map(|line| line.trim().to_owned())
         };
         let version = first_line("tzdata.zi")
@@ -112,18 +112,14 @@ impl Folder {
 
     /// The zone; none where there is no such file; what is wrong with the file otherwise.
     pub(super) fn read(&self, name: &str) -> Result<Option<jiff::tz::TimeZone>, String> {
-        use std::io::ErrorKind::{NotADirectory, NotFound};
+        use std::io::ErrorKind::{IsADirectory, NotADirectory, NotFound};
         let path = self.file(name);
-        // Looked at before it is opened: opening a pipe would wait for a writer.
-        match std::fs::metadata(&path) {
-            Ok(meta) if meta.is_file() => {}
+        let file = match regular_file::open(&path) {
+            Ok((file, _)) => file,
             // A region such as `Europe` is a folder, and no zone.
-            Ok(meta) if meta.is_dir() => return Ok(None),
-            Ok(_) => return Err("not a file".to_owned()),
-            Err(e) if matches!(e.kind(), NotFound | NotADirectory) => return Ok(None),
+            Err(e) if matches!(e.kind(), NotFound | NotADirectory | IsADirectory) => return Ok(None),
             Err(e) => return Err(e.to_string()),
-        }
-        let file = File::open(&path).map_err(|e| e.to_string())?;
+        };
         let mut bytes = Vec::new();
         file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
         if bytes.len() as u64 > MAX_FILE {
@@ -185,9 +181,7 @@ fn collect(dir: &Path, prefix: &str, depth: usize, limit: usize, names: &mut BTr
 
 fn is_tzif(path: &Path) -> bool {
     let mut start = [0; MAGIC.len()];
-    path.is_file()
-        && File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok()
-        && start == MAGIC
+    regular_file::open(path).and_then(|(mut file, _)| file.read_exact(&mut start)).is_ok() && start == MAGIC
 }
 
 /// The names that the copy built in knows.

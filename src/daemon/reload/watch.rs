@@ -4,12 +4,12 @@
 mod way;
 
 use crate::daemon::{descriptor, looks};
+use crate::regular_file;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 use rustix::io::Errno;
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
-use std::fs::FileType;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
@@ -50,17 +50,15 @@ const WRITES: WatchFlags = WatchFlags::MODIFY.union(WatchFlags::MASK_ADD);
 enum Fingerprint {
     Text(Vec<u8>),
     Large,
-    NoFile(FileType),
     Unreadable(ErrorKind),
 }
 
 impl Fingerprint {
     fn of(path: &Path) -> Self {
-        // Only what is a file is opened: a pipe would wait for whoever writes to it.
-        let read = std::fs::metadata(path).and_then(|meta| match (meta.is_file(), meta.len() < LARGE) {
-            (true, true) => std::fs::read(path).map(Self::Text),
-            (true, false) => Ok(Self::Large),
-            (false, _) => Ok(Self::NoFile(meta.file_type())),
+        let read = regular_file::open(path).and_then(|(file, _)| {
+            let mut text = Vec::new();
+            file.take(LARGE).read_to_end(&mut text)?;
+            Ok(if (text.len() as u64) < LARGE { Self::Text(text) } else { Self::Large })
         });
         read.unwrap_or_else(|error| Self::Unreadable(error.kind()))
     }

@@ -2,13 +2,14 @@
 
 use super::process::taken;
 use crate::cogs::Cogs;
-use crate::support::{Home, PATIENCE, Warmd, text, wait_until};
+use crate::support::{Home, PATIENCE, TOKEN, Warmd, text, wait_until};
+use rustix::fs::{CWD, Mode, mkfifoat};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::fs::{self, File, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 use warmd::clock::Stopwatch;
@@ -258,6 +259,57 @@ fn ten_thousand_mistakes_are_told_and_what_runs_goes_on() {
     assert!(warmd.stop().success());
 }
 
+/// Each of the files that a reload reads is a file when it is looked at, and a pipe when it is opened.
+#[test]
+fn files_that_turn_into_pipes_hold_up_no_reload() {
+    let cogs = Cogs::start();
+    let home = Home::at_trace("");
+    let (token, hook) = (home.path("token"), home.path("hook"));
+    for (path, held) in [(&token, TOKEN), (&hook, "http://127.0.0.1:9/x")] {
+        fs::write(path, held).unwrap();
+        fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+    }
+    home.write(&format!(
+        "{}token_file = \"{}\"\n[[alerts]]\nwebhook_file = \"{}\"\n",
+        cogs.model("llama", EVERY_SECOND),
+        token.display(),
+        hook.display()
+    ));
+    let mut command = home.warmd();
+    command.env("LD_PRELOAD", preloaded(&home, "swapped"));
+    let warmd = Warmd::spawn(command);
+    wait_until("the daemon answers", PATIENCE, || home.ctl(&["status"]).status.success());
+    for path in [token, hook, home.config()] {
+        let beside = |extension: &str| path.with_added_extension(extension);
+        fs::copy(&path, beside("kept")).unwrap();
+        mkfifoat(CWD, beside("pipe"), Mode::RUSR).unwrap();
+        for _ in 0..2 {
+            let reload = home.ctl(&["reload"]);
+            let error = text(&reload.stderr);
+            let refused = reload.status.code() == Some(78) && error.contains("a pipe, a socket or a device");
+            assert!(refused || reload.status.success(), "{}: {error}", path.display());
+        }
+        let _ = fs::remove_file(beside("pipe"));
+        fs::rename(beside("kept"), &path).unwrap();
+        wait_until("it is a file again", PATIENCE, || home.ctl(&["reload"]).status.success());
+        assert!(config_error(&home).is_null());
+    }
+    let asked = cogs.asked("llama").len();
+    wait_until("heartbeats go on", PATIENCE, || cogs.asked("llama").len() > asked + 1);
+    assert!(warmd.stop().success());
+}
+
+/// A library of this folder, to be preloaded.
+fn preloaded(home: &Home, name: &str) -> PathBuf {
+    let library = home.path(&format!("{name}.so"));
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/daemon/faults/{name}.c"));
+    let mut cc = Command::new("cc");
+    // The standard library asks for no path at all, to see what the system can do.
+    cc.args(["-shared", "-fPIC", "-fno-delete-null-pointer-checks", "-o"]).arg(&library).arg(source);
+    assert!(cc.status().unwrap().success());
+    library
+}
+
 /// Once it hangs, whoever looks at the file is held for ever: the task that reads it, and its look.
 #[test]
 fn a_drive_that_hangs_under_the_file_holds_up_neither_the_others_nor_the_end() {
@@ -265,12 +317,7 @@ fn a_drive_that_hangs_under_the_file_holds_up_neither_the_others_nor_the_end() {
     let home = Home::at_trace(&cogs.model("llama", EVERY_SECOND));
     let good = fs::read_to_string(home.config()).unwrap();
     home.write_whole(&good.replace("shutdown_grace = \"5s\"", "shutdown_grace = \"1s\""));
-    let (library, hung) = (home.path("hung_drive.so"), home.path("hung"));
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/daemon/faults/hung_drive.c");
-    let mut cc = Command::new("cc");
-    // The standard library asks for no path at all, to see what the system can do.
-    cc.args(["-shared", "-fPIC", "-fno-delete-null-pointer-checks", "-o"]).arg(&library).arg(source);
-    assert!(cc.status().unwrap().success());
+    let (library, hung) = (preloaded(&home, "hung_drive"), home.path("hung"));
     let mut command = home.warmd();
     command.env("LD_PRELOAD", &library).env("HUNG_DRIVE", &hung);
     let mut warmd = Warmd::spawn(command);
