@@ -129,11 +129,16 @@ impl TokenSource {
 
     /// Reads it, with warnings where others could read it too.
     pub fn read(&self, env: &Env) -> Result<(Token, Vec<String>), TokenError> {
-        self.read_a("token", env)
+        let (text, warnings) = self.read_text("token", env)?;
+        Ok((Token(Secret::new(&text)), warnings))
     }
 
-    /// As [`Self::read`], of a secret that messages call `what`.
-    pub(super) fn read_a(&self, what: &'static str, env: &Env) -> Result<(Token, Vec<String>), TokenError> {
+    /// As [`Self::read`], the text of a secret that messages call `what`, of which not all may be secret.
+    pub(super) fn read_text(
+        &self,
+        what: &'static str,
+        env: &Env,
+    ) -> Result<(String, Vec<String>), TokenError> {
         let mut tried = Vec::new();
         let credentials = env.path(CREDENTIALS_DIRECTORY);
         if let Some(name) = &self.credential {
@@ -152,7 +157,7 @@ impl TokenSource {
                     let place = format!("${name}");
                     let text =
                         value.to_str().ok_or_else(|| TokenError::Malformed { what, place: place.clone() })?;
-                    return Ok((Token::new(what, text, &place)?, Vec::new()));
+                    return Ok((checked(what, text, &place)?.to_owned(), Vec::new()));
                 }
             }
         }
@@ -182,7 +187,7 @@ fn read_file(
     what: &'static str,
     path: &Path,
     credentials: Option<&Path>,
-) -> Result<Option<(Token, Vec<String>)>, TokenError> {
+) -> Result<Option<(String, Vec<String>)>, TokenError> {
     let place = quote::whole(&path.display().to_string());
     let failed = |source| TokenError::Read { what, place: place.clone(), source };
     let (file, metadata) = match regular_file::open(path) {
@@ -200,36 +205,32 @@ fn read_file(
     }
     let text =
         std::str::from_utf8(&bytes).map_err(|_| TokenError::Malformed { what, place: place.clone() })?;
-    let token = Token::new(what, text, &place)?;
+    let text = checked(what, text, &place)?.to_owned();
     // systemd guards its credentials' directory itself, and opens their modes to the group.
     let guarded = credentials.is_some_and(|directory| path.starts_with(directory));
     let mut warnings = Vec::new();
     if mode & 0o077 != 0 && !guarded {
         warnings.push(format!("{place} can be read by others (mode {mode:04o}): chmod 600 {place}"));
     }
-    Ok(Some((token, warnings)))
+    Ok(Some((text, warnings)))
+}
+
+/// What was read, without the blanks around it, where a header could hold it.
+fn checked<'a>(what: &'static str, text: &'a str, place: &str) -> Result<&'a str, TokenError> {
+    let text = text.trim_start_matches('\u{feff}').trim();
+    if text.is_empty() {
+        return Err(TokenError::Empty { what, place: place.to_owned() });
+    }
+    if let Some(mistake) = mistake::of(text) {
+        return Err(TokenError::Mistaken { what, place: place.to_owned(), mistake });
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(TokenError::Malformed { what, place: place.to_owned() });
+    }
+    Ok(text)
 }
 
 impl Token {
-    fn new(what: &'static str, text: &str, place: &str) -> Result<Self, TokenError> {
-        let text = text.trim_start_matches('\u{feff}').trim();
-        if text.is_empty() {
-            return Err(TokenError::Empty { what, place: place.to_owned() });
-        }
-        if let Some(mistake) = mistake::of(text) {
-            return Err(TokenError::Mistaken { what, place: place.to_owned(), mistake });
-        }
-        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(TokenError::Malformed { what, place: place.to_owned() });
-        }
-        Ok(Self(Secret::new(text)))
-    }
-
-    /// What is read as a webhook's address, which nothing else may show.
-    pub(super) fn text(&self) -> &str {
-        self.0.text()
-    }
-
     /// `Authorization`'s value.
     pub fn header(&self) -> HeaderValue {
         let mut value = HeaderValue::try_from(format!("Bearer {}", self.0.text()))
@@ -265,17 +266,17 @@ mod tests {
     #[test]
     fn the_credential_comes_before_the_variable() {
         let directory = tempfile::tempdir().unwrap();
-        file(directory.path(), "replicate-token", "r8_of_the_credential\n", 0o440);
+        file(directory.path(), "replicate-token", "r8_Xw3kQ9zTb5\n", 0o440);
         let both = Env::from([
             ("CREDENTIALS_DIRECTORY", directory.path().as_os_str()),
-            ("REPLICATE_API_TOKEN", "r8_of_the_variable".as_ref()),
+            ("REPLICATE_API_TOKEN", "r8_Lm7vN2yRc8".as_ref()),
         ]);
         let (token, warnings) = TokenSource::replicate().read(&both).unwrap();
-        assert_eq!(token.header(), "Bearer r8_of_the_credential");
+        assert_eq!(token.header(), "Bearer r8_Xw3kQ9zTb5");
         assert_eq!(warnings, Vec::<String>::new());
-        let variable = Env::from([("REPLICATE_API_TOKEN", " r8_of_the_variable ")]);
+        let variable = Env::from([("REPLICATE_API_TOKEN", " r8_Lm7vN2yRc8 ")]);
         let (token, _) = TokenSource::replicate().read(&variable).unwrap();
-        assert_eq!(token.header(), "Bearer r8_of_the_variable");
+        assert_eq!(token.header(), "Bearer r8_Lm7vN2yRc8");
     }
 
     #[test]
@@ -324,7 +325,7 @@ mod tests {
 
     #[test]
     fn the_header_does_not_tell_it() {
-        let token = Token::new("token", "r8_hush", "here").unwrap();
+        let token = Token(Secret::new("r8_hush"));
         assert_eq!(format!("{:?}", token.header()), "Sensitive");
     }
 }

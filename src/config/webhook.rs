@@ -75,8 +75,8 @@ impl Webhook {
         format: Format,
         env: &Env,
     ) -> Result<(Self, Vec<String>), WebhookError> {
-        let (text, mut warnings) = source.read_a("URL", env)?;
-        let webhook = Self::parse(text.text(), format)
+        let (text, mut warnings) = source.read_text("URL", env)?;
+        let webhook = Self::parse(&text, format)
             .map_err(|wrong| WebhookError::Unfit { place: source.to_string(), why: wrong.what })?;
         if webhook.is_in_the_clear() {
             warnings.push(format!(
@@ -142,6 +142,18 @@ mod tests {
 
     fn of(text: &str) -> Webhook {
         Webhook::parse(text, Format::Json).unwrap()
+    }
+
+    /// The scheme and the host of an address that was read from elsewhere are no secrets.
+    #[test]
+    fn what_may_be_shown_of_an_address_is_not_struck() {
+        let env = Env::from([("HOOK", "https://hooks.example.com/services/vB7nM2kL9qWz4xRt")]);
+        let source = TokenSource { env: Some("HOOK".to_owned()), ..TokenSource::default() };
+        let (webhook, _) = Webhook::read(&source, Format::Json, &env).unwrap();
+        let said = "https://hooks.example.com/services is not https://other.example";
+        assert_eq!(quote::start(said, 100), said);
+        assert_eq!(quote::start("vB7nM2kL9qWz4xRt", 100), "[secret]");
+        assert_eq!(webhook.place(), "https://hooks.example.com");
     }
 
     #[test]
