@@ -192,9 +192,9 @@ impl Known {
             hidden.push((from + start, from + end));
         };
         self.found(&visible.lower()).into_iter().for_each(&mut add);
-        for skipped in 0..4 {
-            let found = self.found(&visible.as_base64(skipped)).into_iter().map(encoded);
-            found.map(|(start, end)| (skipped + start, skipped + end)).for_each(&mut add);
+        for (at, bytes) in visible.as_base64(START) {
+            let found = self.found(&bytes).into_iter().map(encoded);
+            found.map(|(start, end)| (at + start, at + end)).for_each(&mut add);
         }
     }
 

@@ -12,8 +12,14 @@ impl Visible {
     pub(super) fn of(text: &str) -> Self {
         let (mut bytes, mut places) = (Vec::with_capacity(text.len()), Vec::with_capacity(text.len()));
         let mut at = 0;
-        while at < text.len() {
-            let (c, length) = character(&text[at..]);
+        while let Some(byte) = text.as_bytes().get(at) {
+            let escaped = match byte {
+                b'\\' => of_backslash(&text[at..]),
+                b'%' => of_percent(&text[at..]),
+                _ => None,
+            };
+            // A part of a character that is none of ASCII's is not visible here either.
+            let (c, length) = escaped.unwrap_or((char::from(*byte), 1));
             if c.is_ascii_graphic() {
                 bytes.push(c as u8);
                 places.push((at, at + length));
@@ -28,9 +34,16 @@ impl Visible {
         self.bytes.to_ascii_lowercase()
     }
 
-    /// What it says where it is base64, in lower case, if a group of four characters begins after `skipped` ones.
-    pub(super) fn as_base64(&self, skipped: usize) -> Vec<u8> {
-        decoded(self.bytes.get(skipped..).unwrap_or_default())
+    /// The parts that may be base64 and are long enough for `least` bytes: where each begins, and what it says, in lower
+    /// case, wherever in it a group of four characters begins.
+    pub(super) fn as_base64(&self, least: usize) -> impl Iterator<Item = (usize, Vec<u8>)> {
+        let (least, mut from) = ((least * 4).div_ceil(3), 0);
+        let runs = self.bytes.split(|c| digit(*c).is_none()).filter_map(move |run| {
+            let start = from;
+            from += run.len() + 1;
+            (run.len() >= least).then_some((start, run))
+        });
+        runs.flat_map(|(start, run)| (0..4).map(move |skipped| (start + skipped, decoded(&run[skipped..]))))
     }
 
     /// Where in the text the characters from `start` to `end` are.
@@ -45,52 +58,46 @@ pub(super) fn encoded((from, to): (usize, usize)) -> (usize, usize) {
     (from * 4 / 3, (to * 4).div_ceil(3))
 }
 
-/// The bytes that base64 characters stand for, in lower case; a character that is none of base64's leaves bytes that
-/// are no secret's.
+/// The bytes that base64 characters stand for, in lower case.
 fn decoded(characters: &[u8]) -> Vec<u8> {
     let bytes = characters.chunks(4).flat_map(|group| {
-        let digits = group.iter().map(|c| digit(*c));
+        let digits = group.iter().map(|c| digit(*c).unwrap_or_default());
         let bits = digits.chain([0; 3]).take(4).fold(0_u32, |bits, digit| bits << 6 | digit);
         [bits >> 16, bits >> 8, bits].map(|byte| (byte as u8).to_ascii_lowercase())
     });
     bytes.collect()
 }
 
-fn digit(c: u8) -> u32 {
-    u32::from(match c {
+fn digit(c: u8) -> Option<u32> {
+    Some(u32::from(match c {
         b'A'..=b'Z' => c - b'A',
         b'a'..=b'z' => c - b'a' + 26,
         b'0'..=b'9' => c - b'0' + 52,
         b'+' | b'-' => 62,
         b'/' | b'_' => 63,
-        _ => 0,
-    })
+        _ => return None,
+    }))
 }
 
-/// The character that a text begins with, its escape undone, and how many bytes it takes there.
-fn character(text: &str) -> (char, usize) {
-    let plain = text.chars().next().unwrap_or(' ');
-    let escaped = match plain {
-        // An escape may itself be escaped: `\\u0041`, `%2541`.
-        '\\' => {
-            let marks = text.len() - text.trim_start_matches('\\').len();
-            match text.as_bytes().get(marks) {
-                Some(b'u') => hex(text, marks + 1, 4),
-                Some(b'x') => hex(text, marks + 1, 2),
-                Some(b'/') => Some(('/', marks + 1)),
-                _ => None,
-            }
-        }
-        '%' => {
-            let mut marks = 1;
-            while text[marks..].starts_with("25") {
-                marks += 2;
-            }
-            hex(text, marks, 2)
-        }
+/// The character that an escape of JSON's stands for, `\u0041`, and its length. An escape may itself be escaped, so
+/// that any number of backslashes may begin it.
+fn of_backslash(text: &str) -> Option<(char, usize)> {
+    let marks = text.len() - text.trim_start_matches('\\').len();
+    match text.as_bytes().get(marks)? {
+        b'u' => hex(text, marks + 1, 4),
+        b'x' => hex(text, marks + 1, 2),
+        b'/' => Some(('/', marks + 1)),
         _ => None,
-    };
-    escaped.unwrap_or((plain, plain.len_utf8()))
+    }
+}
+
+/// The character that an escape of URLs' stands for, `%41`, and its length; `%2541` is one that was escaped again.
+fn of_percent(text: &str) -> Option<(char, usize)> {
+    let mut marks = 1;
+    while text[marks..].starts_with("25") {
+        marks += 2;
+    }
+    hex(text, marks, 2)
 }
 
 /// The ASCII character whose number stands in `digits` hexadecimal digits after the first `skipped` bytes; how many
