@@ -62,6 +62,11 @@ pub(crate) fn whole(text: &str) -> String {
     shown
 }
 
+/// A path as it is shown, on one line.
+pub(crate) fn path(path: &std::path::Path) -> String {
+    whole(&path.display().to_string())
+}
+
 /// A text in which what can't be seen as itself is replaced by something as long, so that whatever points
 /// into it still does. Characters of one byte, whose pictures are the renderer's, stay.
 pub(crate) fn in_place(text: &str) -> String {

@@ -50,6 +50,8 @@ pub enum Command {
     Load(Box<Configuration>, oneshot::Sender<Vec<String>>),
     /// The file as it is now can't be run: say so, and go on.
     LoadFailed(String),
+    /// Reading it, or a file that it names, takes too long: say so, until it is told that it ended.
+    ReadHangs(Option<String>),
     /// The system's zones have changed.
     Rezone(Zones),
     /// Fold the journal: calendar work.

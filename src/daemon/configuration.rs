@@ -3,7 +3,7 @@
 use crate::clock;
 use crate::config::alert::{Address, AlertName, Target};
 use crate::config::env::Env;
-use crate::config::value::{ModelName, Token};
+use crate::config::value::{ModelName, Token, TokenSource};
 use crate::config::webhook::Webhook;
 use crate::config::{self, Config, Problem, Problems, Secret, Severity};
 use crate::hours::zone::Zones;
@@ -52,17 +52,28 @@ pub struct ConfigurationError(pub Problems);
 /// Reads and checks `path`, and the tokens that it names.
 pub fn read(path: &Path, env: &Env, zones: &Zones) -> Result<Configuration, ConfigurationError> {
     let loaded = config::load(path, env, zones).map_err(ConfigurationError)?;
-    equip(loaded, env, zones)
+    equip(loaded, env, zones, &|_| {})
 }
 
-/// The same while the daemon runs: nothing that takes a file's place is waited for.
-pub fn read_again(path: &Path, env: &Env, zones: &Zones) -> Result<Configuration, ConfigurationError> {
+/// The same while the daemon runs: nothing that takes a file's place is waited for. Before it reads another
+/// file, it hands its name to `reading`.
+pub fn read_again(
+    path: &Path,
+    env: &Env,
+    zones: &Zones,
+    reading: &dyn Fn(&str),
+) -> Result<Configuration, ConfigurationError> {
     let loaded = config::load_again(path, env, zones).map_err(ConfigurationError)?;
-    equip(loaded, env, zones)
+    equip(loaded, env, zones, reading)
 }
 
-/// Reads the tokens that a checked configuration names.
-pub fn equip(loaded: config::Loaded, env: &Env, zones: &Zones) -> Result<Configuration, ConfigurationError> {
+/// Reads the tokens that a checked configuration names; hands the place of each to `reading` before.
+pub fn equip(
+    loaded: config::Loaded,
+    env: &Env,
+    zones: &Zones,
+    reading: &dyn Fn(&str),
+) -> Result<Configuration, ConfigurationError> {
     let mut warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
     let (mut tokens, mut tokenless) = (HashMap::new(), HashMap::new());
     let (mut problems, mut told) = (Vec::new(), HashSet::new());
@@ -70,6 +81,7 @@ pub fn equip(loaded: config::Loaded, env: &Env, zones: &Zones) -> Result<Configu
     for model in &loaded.config.models {
         let Some(source) = model.token_source(&loaded.config.replicate) else { continue };
         secret_files.extend(source.files(env));
+        reading(&source.to_string());
         match source.read(env) {
             Ok((token, told)) => {
                 tokens.insert(model.name.clone(), token);
@@ -85,7 +97,7 @@ pub fn equip(loaded: config::Loaded, env: &Env, zones: &Zones) -> Result<Configu
             }
         }
     }
-    let aims = aims(&loaded, env, &mut problems, &mut warnings);
+    let aims = aims(&loaded, env, reading, &mut problems, &mut warnings);
     let of_alerts =
         loaded.config.alerts.iter().filter(|alert| alert.enabled).flat_map(|alert| alert.target.sources());
     secret_files.extend(of_alerts.flat_map(|source| source.files(env)));
@@ -110,6 +122,7 @@ pub fn equip(loaded: config::Loaded, env: &Env, zones: &Zones) -> Result<Configu
 fn aims(
     loaded: &config::Loaded,
     env: &Env,
+    reading: &dyn Fn(&str),
     problems: &mut Vec<Problem>,
     warnings: &mut Vec<String>,
 ) -> HashMap<AlertName, Aim> {
@@ -121,18 +134,25 @@ fn aims(
         };
         let address = match address {
             Address::Here(webhook) => Some(webhook.clone()),
-            Address::In(source) => match Webhook::read(source, *format, env) {
-                Ok((webhook, told)) => {
-                    warnings.extend(told);
-                    Some(webhook)
+            Address::In(source) => {
+                reading(&source.to_string());
+                match Webhook::read(source, *format, env) {
+                    Ok((webhook, told)) => {
+                        warnings.extend(told);
+                        Some(webhook)
+                    }
+                    Err(error) => {
+                        problem(Secret::Webhook, error.to_string());
+                        None
+                    }
                 }
-                Err(error) => {
-                    problem(Secret::Webhook, error.to_string());
-                    None
-                }
-            },
+            }
         };
-        let token = match token.as_ref().map(|source| source.read(env)) {
+        let read = |source: &TokenSource| {
+            reading(&source.to_string());
+            source.read(env)
+        };
+        let token = match token.as_ref().map(read) {
             Some(Ok((token, told))) => {
                 warnings.extend(told);
                 Some(token)

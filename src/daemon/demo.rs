@@ -33,7 +33,7 @@ pub(super) async fn run(length: Option<Duration>, heartbeats: &Handle) -> anyhow
     std::fs::write(&path, &world.config_toml).context("can't write the demo's configuration")?;
     let (env, zones) = (Env::process(), Zones::system());
     let loaded = check_text(&path, &world.config_toml, &env, &zones)?;
-    let daemon = Daemon::start(configuration::equip(loaded, &env, &zones)?, env, heartbeats).await?;
+    let daemon = Daemon::start(configuration::equip(loaded, &env, &zones, &|_| {})?, env, heartbeats).await?;
     let shown = match watch(&daemon, length, &path).await {
         Err(error) if unread(&error) => Ok(()),
         shown => shown,

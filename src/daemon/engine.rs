@@ -65,6 +65,8 @@ pub(super) struct Services {
 pub(super) struct Engine {
     running: Configuration,
     config_error: Option<String>,
+    /// What is said of a reload that can't go on.
+    read_hangs: Option<String>,
     started_at: DateTime<Utc>,
     /// `[daemon]` as the process started with it; changes of it wait for a restart.
     settings: config::Daemon,
@@ -114,6 +116,7 @@ impl Engine {
         let mut engine = Self {
             running: configuration.clone(),
             config_error: None,
+            read_hangs: None,
             started_at: clock::now(),
             settings: configuration.config.daemon.clone(),
             services,

@@ -1,6 +1,7 @@
 //! Hot reload: the file is read again when it changes, at SIGHUP, and when it is asked for; checked
 //! first, swapped whole. A bad file leaves the old one running, and says so.
 
+mod patience;
 mod secrets;
 pub(super) mod watch;
 
@@ -11,6 +12,7 @@ use crate::config::env::Env;
 use crate::config::{Problem, Problems, Severity};
 use crate::drill;
 use crate::hours::zone::Zones;
+use patience::{Patience, Reading};
 pub(super) use secrets::SecretFiles;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -106,7 +108,8 @@ impl Reload {
     }
 
     async fn serve_all(&self, mut requests: Requests) -> anyhow::Result<()> {
-        let mut watch = Watch::start(&self.path, Arc::clone(&self.seen)).await?;
+        let patience = Patience::new(self.engine.clone());
+        let mut watch = Watch::start(&self.path, Arc::clone(&self.seen), patience.clone()).await?;
         let mut refused = None;
         loop {
             let again = tokio::time::sleep(TRY_AGAIN);
@@ -124,19 +127,24 @@ impl Reload {
                 () = again, if refused.is_some() => Cause::Again,
             };
             watch.reading().await?;
-            if self.serve(cause, &mut refused).await.is_err() {
+            if self.serve(cause, &patience, &mut refused).await.is_err() {
                 return Ok(());
             }
         }
     }
 
     /// Reads the file, has it run, and tells whoever asked how it went. `refused` is why the last one was.
-    async fn serve(&self, cause: Cause, refused: &mut Option<String>) -> Result<(), Stopping> {
+    async fn serve(
+        &self,
+        cause: Cause,
+        patience: &Patience,
+        refused: &mut Option<String>,
+    ) -> Result<(), Stopping> {
         if !matches!(cause, Cause::Again) {
             systemd::reloading();
         }
         let known = self.known();
-        let outcome = match self.read(&known).await {
+        let outcome = match self.read(&known, patience).await {
             Ok(configuration) => {
                 *refused = None;
                 let outcome = self.load(configuration).await?;
@@ -200,15 +208,18 @@ impl Reload {
 
     /// Off the runtime's threads: a large file takes its time. A panic on the way is a refusal like any
     /// other: what runs must not end by a file that can't be read.
-    async fn read(&self, known: &Zones) -> Result<Configuration, ConfigurationError> {
+    async fn read(&self, known: &Zones, patience: &Patience) -> Result<Configuration, ConfigurationError> {
         // The calendar's zones, unless their files have changed since: it takes them up within the minute.
         let zones = if known.changed() { known.reread() } else { known.clone() };
         let (path, env) = (self.path.clone(), self.env.clone());
-        let read = tokio::task::spawn_blocking(move || {
-            drill::panic_in("reading");
-            configuration::read_again(&path, &env, &zones)
-        });
-        match read.await {
+        let read = async |reading: Reading| {
+            let read = move || {
+                drill::panic_in("reading");
+                configuration::read_again(&path, &env, &zones, &|what| reading.note(what))
+            };
+            tokio::task::spawn_blocking(read).await
+        };
+        match patience.with(&self.path, read).await {
             Ok(result) => result,
             Err(error) => {
                 let why = match error.try_into_panic() {

@@ -48,6 +48,7 @@ impl Engine {
             Command::Resume(name, reply) => drop(reply.send(self.resume(&name, now))),
             Command::Load(configuration, reply) => drop(reply.send(self.load(*configuration, false))),
             Command::LoadFailed(error) => self.refuse(error, now),
+            Command::ReadHangs(told) => self.read_hangs = told,
             Command::Rezone(zones) => self.rezone(zones),
             Command::Fold => self.fold(),
         }
@@ -90,7 +91,7 @@ impl Engine {
             tzdata: self.running.zones.describe(),
             config: self.running.config.clone(),
             config_loaded_at: self.running.loaded_at,
-            config_error: self.config_error.clone(),
+            config_error: self.read_hangs.clone().or_else(|| self.config_error.clone()),
             notes,
             alerts,
             saved: health.is_saved(),

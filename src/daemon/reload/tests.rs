@@ -10,6 +10,7 @@ async fn loaded(meanwhile: impl FnOnce(&mut Zones)) -> (Zones, Zones, Vec<Zones>
     std::fs::write(&path, FILE).unwrap();
     let (engine, mut commands) = Handle::new();
     let zones = Arc::new(Mutex::new(Zones::built_in()));
+    let patience = Patience::new(engine.clone());
     let (env, seen, secret_files) = (Env::default(), Arc::default(), SecretFiles::default());
     let reload = Reload { path, env, zones: zones.clone(), engine, seen, secret_files };
     let takes = async {
@@ -21,7 +22,7 @@ async fn loaded(meanwhile: impl FnOnce(&mut Zones)) -> (Zones, Zones, Vec<Zones>
         configuration.zones
     };
     let mut refused = None;
-    let (served, with) = tokio::join!(reload.serve(Cause::HungUp, &mut refused), takes);
+    let (served, with) = tokio::join!(reload.serve(Cause::HungUp, &patience, &mut refused), takes);
     served.unwrap();
     let mut told = Vec::new();
     while let Ok(command) = commands.try_recv() {

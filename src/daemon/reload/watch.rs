@@ -3,6 +3,7 @@
 
 mod way;
 
+use super::patience::Patience;
 use crate::daemon::{descriptor, looks};
 use crate::regular_file;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
@@ -77,6 +78,8 @@ pub(super) struct Watch {
     followed: Arc<Mutex<Followed>>,
     /// Rung when a look has found another file.
     seen: Arc<Notify>,
+    /// Says where a look hangs.
+    patience: Patience,
     /// The file when it was last read.
     read: Fingerprint,
 }
@@ -116,7 +119,7 @@ pub(in crate::daemon) fn look(path: PathBuf, seen: Arc<Notify>) -> impl FnMut() 
 }
 
 impl Watch {
-    pub(super) async fn start(path: &Path, seen: Arc<Notify>) -> io::Result<Self> {
+    pub(super) async fn start(path: &Path, seen: Arc<Notify>, patience: Patience) -> io::Result<Self> {
         let events = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)
             .map_err(io::Error::from)
             .and_then(descriptor::awaited)
@@ -131,6 +134,7 @@ impl Watch {
             events: events.map(Arc::new),
             followed: Arc::default(),
             seen,
+            patience,
             read: Fingerprint::Large,
         };
         watch.reading().await?;
@@ -148,12 +152,14 @@ impl Watch {
         let Some(events) = self.events.clone() else { return Ok(()) };
         let (path, followed) = (self.path.clone(), self.followed.clone());
         let follow = move || locked(&followed).follow(&path, &events);
-        Ok(tokio::task::spawn_blocking(follow).await?)
+        let follow = async |_| tokio::task::spawn_blocking(follow).await;
+        Ok(self.patience.with(&self.path, follow).await?)
     }
 
     async fn look(&self) -> io::Result<Fingerprint> {
         let path = self.path.clone();
-        Ok(tokio::task::spawn_blocking(move || Fingerprint::of(&path)).await?)
+        let look = async |_| tokio::task::spawn_blocking(move || Fingerprint::of(&path)).await;
+        Ok(self.patience.with(&self.path, look).await?)
     }
 
     /// Comes back once the file is another than when it was last read, and has been for the quiet.

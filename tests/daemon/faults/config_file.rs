@@ -310,6 +310,51 @@ fn preloaded(home: &Home, name: &str) -> PathBuf {
     library
 }
 
+/// A file by that name hangs amid a reload, and comes back.
+fn hangs_and_comes_back(name: &str) {
+    let cogs = Cogs::start();
+    let home = Home::at_trace("");
+    fs::write(home.path("token"), TOKEN).unwrap();
+    fs::set_permissions(home.path("token"), Permissions::from_mode(0o600)).unwrap();
+    let file = |interval: &str| {
+        let keys = format!("active = [\"always\"]\ninterval = \"{interval}\"");
+        let token = format!("token_file = \"{}\"", home.path("token").display());
+        home.write(&format!("{}{token}\n", cogs.model("llama", &keys)));
+    };
+    file("1s");
+    let hung = home.path("hung");
+    let mut command = home.warmd();
+    command.env("LD_PRELOAD", preloaded(&home, "hung_drive")).env("HUNG_DRIVE", &hung).env("HUNG_NAME", name);
+    let warmd = Warmd::spawn(command);
+    wait_until("the daemon answers", PATIENCE, || home.ctl(&["status"]).status.success());
+    File::create(&hung).unwrap();
+    let hangs = Stopwatch::start();
+    file("2s");
+    let said = format!("reading {} has been going on for more than 10 s", home.path(name).display());
+    wait_until("it is said", PATIENCE, || {
+        config_error(&home).as_str().is_some_and(|error| error.contains(&said))
+    });
+    println!("measured: from the edit until it is said: {:?}", hangs.elapsed());
+    warmd.tells(&["ERROR", &said]);
+    assert!(text(&home.ctl(&["status"]).stdout).contains("has been going on"));
+    let asked = cogs.asked("llama").len();
+    wait_until("heartbeats go on", PATIENCE, || cogs.asked("llama").len() > asked + 1);
+    fs::remove_file(&hung).unwrap();
+    home.model_when("llama", "taken up", |model| model["interval"] == 2.0);
+    wait_until("it is taken back", PATIENCE, || config_error(&home).is_null());
+    assert!(warmd.stop().success());
+}
+
+#[test]
+fn a_configuration_that_hangs_is_said_and_taken_back() {
+    hangs_and_comes_back("warm.toml");
+}
+
+#[test]
+fn a_token_that_hangs_is_said_and_taken_back() {
+    hangs_and_comes_back("token");
+}
+
 /// Once it hangs, whoever looks at the file is held for ever: the task that reads it, and its look.
 #[test]
 fn a_drive_that_hangs_under_the_file_holds_up_neither_the_others_nor_the_end() {

@@ -1,5 +1,6 @@
-// A drive that hangs, under one process: preloaded, it holds for ever whoever asks for a file by the name of
-// warm.toml, from when the file that HUNG_DRIVE names is there; and adds a line to that for each.
+// A drive that hangs, under one process: preloaded, it holds whoever asks for a file by the name of warm.toml, or
+// of HUNG_NAME, from when the file that HUNG_DRIVE names is there until it is gone; and adds a line to that for
+// each.
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -13,9 +14,9 @@
 
 static void hold(const char *call, const char *path)
 {
-    static const char name[] = "warm.toml";
-    const char *hung = getenv("HUNG_DRIVE");
-    size_t length = path ? strlen(path) : 0, tail = sizeof name - 1;
+    const char *hung = getenv("HUNG_DRIVE"), *named = getenv("HUNG_NAME");
+    const char *name = named ? named : "warm.toml";
+    size_t length = path ? strlen(path) : 0, tail = strlen(name);
     if (!hung || length < tail || strcmp(path + length - tail, name) != 0)
         return;
     // Not made here: until it is there, nobody is held.
@@ -23,8 +24,9 @@ static void hold(const char *call, const char *path)
     if (told < 0)
         return;
     dprintf(told, "%s\n", call);
-    for (;;)
-        pause();
+    close(told);
+    while (access(hung, F_OK) == 0)
+        usleep(50000);
 }
 
 #define NEXT(call) ((__typeof__(&call))dlsym(RTLD_NEXT, #call))

@@ -1,10 +1,11 @@
 use super::*;
+use crate::daemon::command::Handle;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::symlink;
 
 async fn start(path: &Path) -> Watch {
-    Watch::start(path, Arc::default()).await.unwrap()
+    Watch::start(path, Arc::default(), Patience::new(Handle::new().0)).await.unwrap()
 }
 
 /// Some of what the system has to say; whether it is of the file.
