@@ -10,6 +10,7 @@ mod diff;
 pub mod env;
 mod field;
 mod folders;
+mod guard;
 mod hide;
 mod input;
 mod keys;

@@ -90,7 +90,7 @@ fn check_tells_whom_alerts_tell_of_what() {
 
 #[test]
 fn the_shipped_file_passes_and_has_nothing_to_warn_of() {
-    let loaded = load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/warm.toml"))).unwrap();
+    let loaded = check_text(include_str!("../warm.toml")).unwrap();
     assert_eq!(loaded.warnings, []);
     let names: Vec<_> = loaded.config.models.iter().map(|model| model.name.as_str()).collect();
     assert_eq!(names, ["sdxl", "whisper"]);

@@ -2,8 +2,8 @@
 
 use super::check::check_text;
 use super::env::Env;
-use super::problem::{Problem, Problems};
-use super::{Loaded, locate};
+use super::problem::{Problem, Problems, Severity};
+use super::{Loaded, guard, locate};
 use crate::hours::zone::Zones;
 use crate::regular_file;
 use std::fs::File;
@@ -45,13 +45,19 @@ pub fn load_again(path: &Path, env: &Env, zones: &Zones) -> Result<Loaded, Probl
 fn check(path: &Path, opened: io::Result<File>, env: &Env, zones: &Zones) -> Result<Loaded, Problems> {
     let file = path.display().to_string();
     let problem = |place, message: &str| Problems::one(Problem::of_file(&file, place, message));
-    let bytes = opened.and_then(read).map_err(|error| problem((1, 1), &why(path, &error)))?;
+    let (bytes, unguarded) =
+        opened.and_then(|file| read(path, file)).map_err(|error| problem((1, 1), &why(path, &error)))?;
     if bytes.len() as u64 > FILE_LIMIT {
         let message = format!("the file is larger than {} MB: that is no warm.toml", FILE_LIMIT / 1_000_000);
         return Err(problem((1, 1), &message));
     }
     match std::str::from_utf8(&bytes) {
-        Ok(text) if !text.contains('\0') => check_text(path, text, env, zones),
+        Ok(text) if !text.contains('\0') => {
+            let mut loaded = check_text(path, text, env, zones)?;
+            let warning = |told: &String| Problem::placeless(&file, "", Severity::Warning, told);
+            loaded.warnings.splice(0..0, unguarded.iter().map(warning));
+            Ok(loaded)
+        }
         Ok(text) => Err(problem(place(text, text.find('\0')), "a zero byte: this is a binary file")),
         Err(error) => {
             let right = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
@@ -64,11 +70,14 @@ fn check(path: &Path, opened: io::Result<File>, env: &Env, zones: &Zones) -> Res
     }
 }
 
-/// Reads no more than what shows that it is too much.
-fn read(file: File) -> io::Result<Vec<u8>> {
+/// Reads no more than what shows that it is too much; and who else may write it.
+fn read(path: &Path, file: File) -> io::Result<(Vec<u8>, Vec<String>)> {
+    let metadata = file.metadata()?;
     let mut bytes = Vec::new();
     file.take(FILE_LIMIT + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    // A pipe belongs to whoever made it.
+    let unguarded = if metadata.is_file() { guard::of_file(path, &metadata) } else { Vec::new() };
+    Ok((bytes, unguarded))
 }
 
 fn why(path: &Path, error: &io::Error) -> String {

@@ -4,6 +4,7 @@
 //! error, and there is no Debug that could.
 
 use super::env::Env;
+use super::guard;
 use super::mistake::{self, Mistake};
 use crate::quote;
 use crate::regular_file;
@@ -209,8 +210,17 @@ fn read_file(
     // systemd guards its credentials' directory itself, and opens their modes to the group.
     let guarded = credentials.is_some_and(|directory| path.starts_with(directory));
     let mut warnings = Vec::new();
-    if mode & 0o077 != 0 && !guarded {
-        warnings.push(format!("{place} can be read by others (mode {mode:04o}): chmod 600 {place}"));
+    if !guarded {
+        let done = match (mode & 0o044 != 0, mode & 0o022 != 0) {
+            (true, true) => Some("read and written"),
+            (true, false) => Some("read"),
+            (false, true) => Some("written"),
+            (false, false) => None,
+        };
+        warnings.extend(
+            done.map(|done| format!("{place} can be {done} by others (mode {mode:04o}): chmod 600 {place}")),
+        );
+        warnings.extend(guard::of_owner(path, &metadata));
     }
     Ok(Some((text, warnings)))
 }

@@ -1,13 +1,14 @@
 //! What can't be run is told, with what to do, and nothing is touched.
 
-use crate::support::{Home, PATIENCE, text};
+use crate::support::{Home, PATIENCE, Warmd, text, wait_until};
 use serde_json::{Value, json};
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use std::process::Output;
+use std::path::Path;
+use std::process::{Command, Output};
 
 const MODEL: &str = "[models.llama]\nreplicate = \"acme/llama\"\nactive = [\"always\"]\n";
 
@@ -82,13 +83,98 @@ fn state_files_that_are_not_warmds_stay_untouched() {
 fn a_token_file_that_anyone_may_read_is_warned_of() {
     let home = Home::new(&format!("{MODEL}token_file = \"token\"\n"));
     fs::write(home.path("token"), "r8_secret_of_a_test\n").unwrap();
-    fs::set_permissions(home.path("token"), fs::Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(home.path("token"), Permissions::from_mode(0o644)).unwrap();
     let text_of = fs::read_to_string(home.config()).unwrap();
     home.write_whole(&text_of.replace("\"token\"", &format!("\"{}\"", home.path("token").display())));
     let warmd = home.start();
     let notes = home.status()["daemon"]["notes"].to_string();
     assert!(notes.contains("token"), "{notes}");
     assert!(!notes.contains("r8_secret") && !warmd.log().concat().contains("r8_secret"));
+    assert!(warmd.stop().success());
+}
+
+#[test]
+fn files_that_others_may_write_are_warned_of() {
+    let home = Home::new("");
+    let folder = home.path("conf");
+    let (config, token, hook) = (folder.join("warm.toml"), folder.join("token"), folder.join("hook"));
+    fs::create_dir(&folder).unwrap();
+    fs::write(&token, "r8_hush0hush1").unwrap();
+    fs::write(&hook, "http://127.0.0.1:9/x").unwrap();
+    let file = format!(
+        "[models.llama]\ncog = \"http://127.0.0.1:1\"\nactive = [\"always\"]\ntoken_file = \"{}\"\n\
+         [[alerts]]\nwebhook_file = \"{}\"\n",
+        token.display(),
+        hook.display()
+    );
+    home.write(&file);
+    fs::rename(home.config(), &config).unwrap();
+    let mode = |path: &Path, mode: u32| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    let modes = |of_folder: u32, of_config: u32, of_secrets: u32| {
+        mode(&folder, of_folder);
+        mode(&config, of_config);
+        mode(&token, of_secrets);
+        mode(&hook, of_secrets);
+    };
+    let chown = |owner: &str| {
+        let paths = [&folder, &config, &token, &hook];
+        Command::new("chown").arg(owner).args(paths).status().unwrap().success()
+    };
+    let check = |arguments: &[&str]| {
+        let config = config.display().to_string();
+        let output = home.ctl(&[&["check", &config], arguments].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    modes(0o755, 0o644, 0o600);
+    let warmd = Warmd::spawn(home.warmd_on(&config));
+    wait_until("it answers", PATIENCE, || home.ctl(&["status"]).status.success());
+    let notes = || {
+        assert!(home.ctl(&["reload"]).status.success());
+        home.status()["daemon"]["notes"].to_string()
+    };
+    assert_eq!(notes(), "[]");
+    assert!(!check(&[]).contains("warning"), "{}", check(&[]));
+    let told = |sentences: &[String]| {
+        let (notes, drawn, json) = (notes(), check(&[]), check(&["--json"]));
+        for sentence in sentences {
+            // Drawn, it may be broken over two lines.
+            let drawn = drawn.split_whitespace().collect::<Vec<_>>().join(" ");
+            for said in [&notes, &drawn, &json] {
+                assert!(said.contains(sentence), "{sentence}\nis not in\n{said}");
+            }
+            warmd.tells(&["WARN", sentence]);
+        }
+    };
+    let shown = |path: &Path| path.display().to_string();
+    modes(0o755, 0o664, 0o622);
+    told(&[
+        format!("others may write {0} (mode 0664): chmod go-w {0}", shown(&config)),
+        format!("{0} can be written by others (mode 0622): chmod 600 {0}", shown(&token)),
+        format!("{0} can be written by others (mode 0622): chmod 600 {0}", shown(&hook)),
+    ]);
+    modes(0o777, 0o640, 0o600);
+    told(&[&config, &token, &hook].map(|path| {
+        format!(
+            "others may write to the folder {0} (mode 0777), and so replace {1}: chmod go-w {0}",
+            shown(&folder),
+            shown(path)
+        )
+    }));
+    modes(0o1777, 0o644, 0o600);
+    assert_eq!(notes(), "[]");
+    // For root alone to try.
+    modes(0o755, 0o644, 0o600);
+    if chown("12345") {
+        told(&[&config, &token, &hook].map(|path| {
+            format!(
+                "{0} belongs to the user 12345, neither to root nor to the user of warmd: chown root {0}",
+                shown(path)
+            )
+        }));
+        assert!(chown("root"));
+        assert_eq!(notes(), "[]");
+    }
     assert!(warmd.stop().success());
 }
 
@@ -106,7 +192,7 @@ fn a_token_with_something_around_it_is_named_and_never_shown() {
     ] {
         let home = Home::new(MODEL);
         fs::write(home.path("token"), format!("{held}\n")).unwrap();
-        fs::set_permissions(home.path("token"), fs::Permissions::from_mode(0o600)).unwrap();
+        fs::set_permissions(home.path("token"), Permissions::from_mode(0o600)).unwrap();
         let warmd = |variable: &str, value: &OsStr| {
             let mut command = home.program(env!("CARGO_BIN_EXE_warmd"));
             told(&command.arg("--config").arg(home.config()).env(variable, value).output().unwrap())
