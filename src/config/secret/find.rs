@@ -56,6 +56,24 @@ const KINDS: [Kind; 29] = [
     kind("bearer ", "_-.~+/=", NO_WORD, NO_WORD),
 ];
 
+/// What the names of tokens and of their files are made of.
+const NAMES: [&str; 14] = [
+    "access",
+    "account",
+    "api",
+    "credential",
+    "file",
+    "key",
+    "prod",
+    "read",
+    "replicate",
+    "secret",
+    "staging",
+    "token",
+    "warmd",
+    "write",
+];
+
 /// The many services whose tokens begin like that also have names that do, `sk-learn-model`: so many letters
 /// and digits in a row, one of them a digit, are a token.
 const SK: &str = "sk-";
@@ -91,8 +109,9 @@ pub(super) fn tokens(text: &str) -> Vec<Range<usize>> {
     for kind in &KINDS {
         starts(text, kind.prefix, &mut found, |rest| {
             let length = run(rest, kind.also);
-            let least = if is_plain(&rest[..length]) { kind.plain } else { kind.least };
-            (length, length >= least)
+            let body = &rest[..length];
+            let least = if is_plain(body) { kind.plain } else { kind.least };
+            (length, length >= least && !is_a_name(body))
         });
     }
     starts(text, SK, &mut found, |rest| {
@@ -197,6 +216,11 @@ fn is_plain(text: &str) -> bool {
     !text.contains(|c: char| c.is_ascii_digit() || c.is_ascii_uppercase())
 }
 
+/// Whether it is what people call the file of a token.
+fn is_a_name(text: &str) -> bool {
+    text.split(['_', '-']).all(|word| NAMES.contains(&word))
+}
+
 /// How far a word goes that begins a text.
 fn word_length(text: &str, stops: &[char]) -> usize {
     text.find(|c: char| is_end(c) || stops.contains(&c)).unwrap_or(text.len())
@@ -253,6 +277,8 @@ mod tests {
         for text in [
             "/etc/warmd/hf_token",
             "r8_token.txt",
+            "/etc/warmd/r8_replicate_api_token",
+            "/run/credentials/ghp_access_token",
             "hf_whisper-large-v3",
             "hf_transformers",
             "sk-learn-model",
