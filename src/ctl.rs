@@ -42,10 +42,11 @@ pub use model::picture;
 pub use overview::overview;
 pub use screen::Screen;
 
+use crate::command_line;
 use crate::config::Env;
 use crate::words;
 use args::{Cli, Verb};
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use failure::Failure;
 use session::Session;
 use std::process::ExitCode;
@@ -59,7 +60,7 @@ pub fn command() -> clap::Command {
 pub fn main() -> ExitCode {
     // `check` reads tokens, and is not the worse for a system that can't seal the memory they are in.
     let _ = crate::memory::seal();
-    let cli = Cli::parse();
+    let cli: Cli = command_line::parse();
     let color = !cli.global.no_color && Env::process().welcomes_color();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,

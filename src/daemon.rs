@@ -28,6 +28,7 @@ mod telling;
 use crate::config::env::Env;
 use crate::config::value::ModelName;
 use crate::provider::http::Client;
+use crate::quote;
 use crate::state::Known;
 use crate::store::{Recovered, Store};
 use alerts::Alerts;
@@ -99,9 +100,9 @@ impl Daemon {
         tracing::info!(
             "warmd {} starts on {}; state {}, socket {}, page {}, time zones {}",
             env!("CARGO_PKG_VERSION"),
-            path.display(),
-            settings.state.display(),
-            settings.socket.display(),
+            quote::path(&path),
+            quote::path(&settings.state),
+            quote::path(&settings.socket),
             match &tcp {
                 Some(tcp) if tcp.is_open() => format!("http://{}/", tcp.address()),
                 Some(_) | None => "off".to_owned(),

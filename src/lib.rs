@@ -32,6 +32,7 @@
 pub mod alerts;
 pub mod classify;
 pub mod clock;
+mod command_line;
 pub mod config;
 pub mod ctl;
 pub mod daemon;

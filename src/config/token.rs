@@ -147,7 +147,7 @@ impl TokenSource {
                 None => tried.push(format!("the credential {name} (${CREDENTIALS_DIRECTORY} is not set)")),
                 Some(directory) => match read_file(what, &directory.join(name), credentials)? {
                     Some(found) => return Ok(found),
-                    None => tried.push(format!("the credential {name} (not in {})", directory.display())),
+                    None => tried.push(format!("the credential {name} (not in {})", quote::path(directory))),
                 },
             }
         }
@@ -165,7 +165,7 @@ impl TokenSource {
         if let Some(path) = &self.file {
             match read_file(what, path, credentials)? {
                 Some(found) => return Ok(found),
-                None => tried.push(format!("{} (no such file)", path.display())),
+                None => tried.push(format!("{} (no such file)", quote::path(path))),
             }
         }
         Err(TokenError::Missing { what, tried })
@@ -177,7 +177,7 @@ impl std::fmt::Display for TokenSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let credential = self.credential.as_ref().map(|name| format!("credential {name}"));
         let variable = self.env.as_ref().map(|name| format!("${name}"));
-        let file = self.file.as_ref().map(|path| path.display().to_string());
+        let file = self.file.as_ref().map(|path| quote::path(path));
         let places: Vec<_> = [credential, variable, file].into_iter().flatten().collect();
         f.write_str(&places.join(" or "))
     }
@@ -189,7 +189,7 @@ fn read_file(
     path: &Path,
     credentials: Option<&Path>,
 ) -> Result<Option<(String, Vec<String>)>, TokenError> {
-    let place = quote::whole(&path.display().to_string());
+    let place = quote::path(path);
     let failed = |source| TokenError::Read { what, place: place.clone(), source };
     let (file, metadata) = match regular_file::open(path) {
         Ok(opened) => opened,

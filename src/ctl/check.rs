@@ -13,6 +13,7 @@ use crate::ctl::peak::{self, Peak};
 use crate::ctl::table::{Cell, Column, Row, Table};
 use crate::ctl::{Look, look, overview, words};
 use crate::hours::ActiveHours;
+use crate::quote;
 use crate::status::WindowStatus;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -93,7 +94,7 @@ pub struct Account {
 /// What a file that can be used would do.
 pub fn report(loaded: &Loaded, now: DateTime<Utc>, env: &Env) -> CheckReport {
     let config = &loaded.config;
-    let file = config.path.display().to_string();
+    let file = quote::path(&config.path);
     let mut warnings = loaded.warnings.clone();
     warnings.extend(token_warnings(loaded, env));
     warnings.extend(alert::warnings(loaded, env));

@@ -1,5 +1,6 @@
 //! The daemon's API over its Unix socket, as `warmctl` uses it. It uses nothing else.
 
+use crate::quote;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -172,7 +173,7 @@ impl Client {
     }
 
     fn lost(&self, error: &reqwest::Error) -> ClientError {
-        let socket = self.socket.display().to_string();
+        let socket = quote::path(&self.socket);
         if error.is_timeout() {
             ClientError::Silent { socket }
         } else {
@@ -181,7 +182,7 @@ impl Client {
     }
 
     fn nonsense(&self, what: String) -> ClientError {
-        ClientError::Nonsense { socket: self.socket.display().to_string(), what }
+        ClientError::Nonsense { socket: quote::path(&self.socket), what }
     }
 }
 

@@ -10,6 +10,7 @@ use super::{output, salvage, socket};
 use crate::config::env::Env;
 use crate::config::{self, Config, Loaded, Model};
 use crate::hours::zone::Zones;
+use crate::quote;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -81,7 +82,7 @@ pub(super) fn select<'a>(config: &'a Config, name: Option<&str>) -> Result<Vec<&
         Some(model) => Ok(vec![model]),
         None => Err(Failure::UnknownModel {
             name: name.to_owned(),
-            file: config.path.display().to_string(),
+            file: quote::path(&config.path),
             nearest: config::nearest::nearest(name, config.models.iter().map(|model| model.name.as_str()))
                 .map(str::to_owned),
         }),

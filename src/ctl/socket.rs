@@ -1,6 +1,7 @@
 //! Finding the daemon: which sockets are tried, in which order, and why none answered.
 
 use crate::config::env::Env;
+use crate::quote;
 use std::fmt::{self, Display, Formatter};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
@@ -36,7 +37,7 @@ pub(super) struct Attempt {
 
 impl Display for Attempt {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (", self.path.display())?;
+        write!(f, "{} (", quote::path(&self.path))?;
         let kind = self.error.kind();
         if kind == ErrorKind::NotFound {
             f.write_str("no such socket")?;
@@ -86,7 +87,7 @@ pub(super) async fn first_that_answers(candidates: Vec<PathBuf>) -> Result<PathB
         Some(Attempt { path, .. }) => {
             let groups = std::fs::read_to_string("/etc/group").unwrap_or_default();
             let remedy = remedy(gatekeeper(path), &groups);
-            Err(SocketError::Denied { path: path.display().to_string(), remedy })
+            Err(SocketError::Denied { path: quote::path(path), remedy })
         }
         None => Err(SocketError::Nobody(attempts)),
     }

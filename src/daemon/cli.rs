@@ -1,12 +1,14 @@
 //! `warmd`'s command line.
 
 use super::{Daemon, Died, configuration, demo, logs, panics};
+use crate::command_line;
 use crate::config;
 use crate::config::env::Env;
 use crate::config::value::parse_duration;
 use crate::daemon::configuration::ConfigurationError;
 use crate::hours::zone::Zones;
 use crate::memory;
+use crate::quote;
 use crate::store::StoreError;
 use anyhow::Context;
 use clap::Parser;
@@ -58,7 +60,7 @@ pub struct Args {
 /// The program.
 pub fn main() -> ExitCode {
     let sealed = memory::seal();
-    let args = Args::parse();
+    let args: Args = command_line::parse();
     // The demo shows its own picture: the log would tear it.
     let level = if args.demo && args.verbose == 0 {
         logs::Level::Errors
@@ -148,7 +150,7 @@ fn failed(error: &anyhow::Error, code: u8) -> ExitCode {
         Some(ConfigurationError(problems)) => {
             problems.render(stderr.is_terminal() && Env::process().welcomes_color(), 100)
         }
-        None => format!("warmd: {error:#}\n"),
+        None => format!("warmd: {}\n", quote::whole(&format!("{error:#}"))),
     };
     // There is nowhere left to tell that standard error is closed.
     let _ = stderr.write_all(told.as_bytes());

@@ -10,6 +10,7 @@ use crate::clock::{self, Stopwatch};
 use crate::config::{Env, check_text};
 use crate::ctl::{Look, Screen, overview};
 use crate::hours::zone::Zones;
+use crate::quote;
 use crate::sandbox::demo;
 use crate::status::{LastHeartbeat, ModelStatus, Snapshot};
 use anyhow::Context;
@@ -50,7 +51,7 @@ async fn watch(daemon: &Daemon, length: Option<Duration>, path: &Path) -> anyhow
     let terminal = std::io::stdout().is_terminal() && !Env::process().has_dumb_terminal();
     let (mut events, mut screen) = (Events::default(), Screen::default());
     if !terminal {
-        let config = path.display();
+        let config = quote::path(path);
         print(&format!("six models on a sandbox that goes cold within seconds; their file: {config}\n"))?;
     }
     let mut latest = None;

@@ -12,6 +12,7 @@ use crate::config::env::Env;
 use crate::config::{Problem, Problems, Severity};
 use crate::drill;
 use crate::hours::zone::Zones;
+use crate::quote;
 use patience::{Patience, Reading};
 pub(super) use secrets::SecretFiles;
 use std::path::{Path, PathBuf};
@@ -172,7 +173,7 @@ impl Reload {
         let warnings = configuration.warnings.clone();
         self.secret_files.are(configuration.secret_files.clone());
         let changes = self.engine.ask(|reply| Command::Load(Box::new(configuration), reply)).await?;
-        tracing::info!("{} reloaded: {} changes", self.path.display(), changes.len());
+        tracing::info!("{} reloaded: {} changes", quote::path(&self.path), changes.len());
         for change in &changes {
             tracing::info!("{change}");
         }
@@ -240,7 +241,7 @@ impl Reload {
 }
 
 fn unusable(path: &Path, message: &str) -> ConfigurationError {
-    let file = path.display().to_string();
+    let file = quote::path(path);
     ConfigurationError(Problems(vec![Problem::placeless(&file, "", Severity::Error, message)]))
 }
 

@@ -8,6 +8,7 @@
 use super::offset_names::{self, Meaning};
 use super::tzdata::{Folder, MAX_NAME, Stamp, built_in_names, nearest};
 use super::zone::{Rules, Zone};
+use crate::quote;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,7 +31,10 @@ pub enum ZoneError {
     #[error("{}; {}", .0.what, .0.write)]
     Offset(Meaning),
     /// The system's file can't be used, and the copy built in doesn't know the zone.
-    #[error("time zone `{name}`: can't use {}: {why}; write an IANA name such as Europe/Berlin, or reinstall tzdata where this is one", path.display())]
+    #[error(
+        "time zone `{name}`: can't use {}: {why}; write an IANA name such as Europe/Berlin, or reinstall tzdata where this is one",
+        quote::path(path)
+    )]
     Damaged {
         /// The zone.
         name: String,
@@ -156,7 +160,7 @@ impl Zones {
             (Err(why), Some(zone)) => {
                 tracing::warn!(
                     "zone {name}: {} can't be read ({why}); the copy built in serves",
-                    path.display()
+                    quote::path(&path)
                 );
                 Ok(Some(zone))
             }

@@ -8,6 +8,7 @@ use crate::config::{Config, Model};
 use crate::heartbeat::Outcome;
 use crate::journal::State;
 use crate::provider::Facts;
+use crate::quote;
 use crate::state::{Known, digest};
 use crate::store::{Summaries, Summary};
 use chrono::{DateTime, Utc};
@@ -70,7 +71,7 @@ pub fn assemble(live: &LiveStatus, sums: &Summaries) -> Snapshot {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: live.started_at,
             tzdata: live.tzdata.clone(),
-            config: live.config.path.display().to_string(),
+            config: quote::path(&live.config.path),
             config_loaded_at: live.config_loaded_at,
             config_error: live.config_error.clone(),
             notes: live.notes.clone(),

@@ -3,6 +3,7 @@
 use super::error::StoreError;
 use super::file::{TAIL, beside};
 use crate::clock;
+use crate::quote;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -55,7 +56,7 @@ fn forget_the_oldest(path: &Path) {
     kept.sort_unstable();
     for name in &kept[..kept.len().saturating_sub(KEPT)] {
         let oldest = folder.join(name);
-        tracing::warn!("{} is removed: {KEPT} later ones are kept", oldest.display());
+        tracing::warn!("{} is removed: {KEPT} later ones are kept", quote::path(&oldest));
         for suffix in COMPANIONS.into_iter().chain([""]) {
             // One that can't be removed is in nobody's way.
             let _ = fs::remove_file(beside(&oldest, suffix));

@@ -1,5 +1,6 @@
 //! What can go wrong with the state file.
 
+use crate::quote;
 use rusqlite::ErrorCode;
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
@@ -12,7 +13,8 @@ const EIO: i32 = 5;
 pub enum StoreError {
     /// It holds something else; it was not touched.
     #[error(
-        "{path} is not a state file of warmd ({why}); nothing in it was changed: name another `state`, or move it away"
+        "{} is not a state file of warmd ({why}); nothing in it was changed: name another `state`, or move it away",
+        quote::path(path)
     )]
     NotOurs {
         /// The file.
@@ -22,7 +24,8 @@ pub enum StoreError {
     },
     /// A later warmd wrote it; it was not touched.
     #[error(
-        "{path} was written by a newer warmd (schema {found}, this one knows {known}); nothing in it was changed: install that warmd again, or name another `state`"
+        "{} was written by a newer warmd (schema {found}, this one knows {known}); nothing in it was changed: install that warmd again, or name another `state`",
+        quote::path(path)
     )]
     Newer {
         /// The file.
@@ -33,19 +36,25 @@ pub enum StoreError {
         known: u32,
     },
     /// Another daemon has it.
-    #[error("another warmd runs on this state file ({path}): stop it first, or name another `state`")]
+    #[error(
+        "another warmd runs on this state file ({}): stop it first, or name another `state`",
+        quote::path(path)
+    )]
     Locked {
         /// The file.
         path: PathBuf,
     },
     /// It is a directory.
-    #[error("{path} is a directory: `state` names a file")]
+    #[error("{} is a directory: `state` names a file", quote::path(path))]
     Directory {
         /// The directory.
         path: PathBuf,
     },
     /// This user may not.
-    #[error("no permission to {doing} {path}: run warmd as the user that owns it, or name another `state`")]
+    #[error(
+        "no permission to {doing} {}: run warmd as the user that owns it, or name another `state`",
+        quote::path(path)
+    )]
     Permission {
         /// What was tried.
         doing: &'static str,
@@ -53,7 +62,7 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// The system refused.
-    #[error("can't {doing} {path}: {reason}")]
+    #[error("can't {doing} {}: {reason}", quote::path(path))]
     Io {
         /// What was tried.
         doing: &'static str,

@@ -13,6 +13,7 @@ use super::queue::Queue;
 use super::writer::{Recovered, Writer};
 use crate::clock::{self, Stopwatch};
 use crate::journal::Entry;
+use crate::quote;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -144,7 +145,7 @@ impl Keeper {
         if let (Found::Emptied, Ok(_), false) = (found, &opened, self.running) {
             self.befell(format!(
                 "the state file {} was found empty: history starts anew",
-                self.path.display()
+                quote::path(&self.path)
             ));
         }
         match opened {
@@ -166,7 +167,7 @@ impl Keeper {
         match writer.settle() {
             Err(error @ StoreError::Damaged { .. }) => return Err(error),
             // It is in the tail, and the next write tries again.
-            Err(error) => tracing::warn!("what {} holds is not moved yet: {error}", tail.display()),
+            Err(error) => tracing::warn!("what {} holds is not moved yet: {error}", quote::path(&tail)),
             Ok(()) => {}
         }
         self.writer = Some(writer);
@@ -211,8 +212,8 @@ impl Keeper {
         };
         self.befell(format!(
             "the state file {} was damaged ({reason}); it was set aside as {} at {}, and a new one begun: {lost}",
-            self.path.display(),
-            aside.display(),
+            quote::path(&self.path),
+            quote::path(&aside),
             minute(clock::now()),
         ));
         Ok(())
@@ -236,7 +237,7 @@ impl Keeper {
     /// Tells of a file that can't be opened or written; the same failure is told once.
     pub(super) fn failed(&self, error: &StoreError, waiting: usize) {
         let why = match error.advice() {
-            Some(advice) => format!("{error}; {advice} {}", self.path.display()),
+            Some(advice) => format!("{error}; {advice} {}", quote::path(&self.path)),
             None => error.to_string(),
         };
         if self.queue.failing(&why) {
@@ -256,7 +257,7 @@ impl Keeper {
         if let Some(writer) = &mut self.writer
             && let Err(error) = writer.finish()
         {
-            tracing::warn!("the tail of {} is left for the next start: {error}", self.path.display());
+            tracing::warn!("the tail of {} is left for the next start: {error}", quote::path(&self.path));
         }
     }
 
@@ -269,7 +270,7 @@ impl Keeper {
     pub(super) fn look_after_the_place(&mut self) {
         let Some(place) = self.place.filter(|_| self.writer.is_some()) else { return };
         let (file, lock) = (place.file(&self.path), place.lock(&self.path));
-        let path = self.path.display().to_string();
+        let path = quote::path(&self.path);
         let adrift = match (file, lock) {
             (Whereabouts::There, Whereabouts::There) => None,
             _ if self.put_back.as_ref().is_some_and(|last| last.elapsed() < PUT_BACK) => return,
@@ -310,7 +311,7 @@ impl Keeper {
             self.open_file()?;
             self.befell(format!(
                 "the state file {} was deleted while warmd runs; it was made again at {}, with all that it held",
-                self.path.display(),
+                quote::path(&self.path),
                 minute(clock::now())
             ));
         }

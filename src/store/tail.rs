@@ -12,6 +12,7 @@
 
 use super::error::StoreError;
 use super::place::{self, Id, Whereabouts};
+use crate::quote;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -76,7 +77,7 @@ impl Tail {
                 tail.end = end;
                 tail.row = parts.last().map_or(0, |(row, _)| *row);
                 if torn {
-                    tracing::warn!("{} is torn: its end is left out", path.display());
+                    tracing::warn!("{} is torn: its end is left out", quote::path(path));
                 }
                 (tail, parts)
             }
@@ -89,7 +90,7 @@ impl Tail {
 
     /// Tells that nothing in it is believed; it is begun anew with the next record.
     pub(super) fn disbelieve(&mut self, why: &str) {
-        tracing::warn!("what {} holds is left out: {why}", self.path.display());
+        tracing::warn!("what {} holds is left out: {why}", quote::path(&self.path));
         self.forget();
     }
 
@@ -97,7 +98,7 @@ impl Tail {
     pub(super) fn lost(&mut self) {
         tracing::warn!(
             "{} was deleted or replaced while warmd runs: the state file takes what it held",
-            self.path.display()
+            quote::path(&self.path)
         );
         self.forget();
     }

@@ -16,6 +16,7 @@ use crate::clock::{self, Stopwatch};
 use crate::config::value::ModelName;
 use crate::drill;
 use crate::journal::Entry;
+use crate::quote;
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -161,7 +162,7 @@ impl Keeper {
             self.told_slow = Some(Stopwatch::start());
             tracing::warn!(
                 "to write to {} took {:.1} s: its disk is slow; heartbeats don't wait for it",
-                self.path.display(),
+                quote::path(&self.path),
                 watch.elapsed().as_secs_f64()
             );
         }
@@ -172,7 +173,7 @@ impl Keeper {
         if let Some(since) = self.queue.written() {
             tracing::info!(
                 "{} can be written again; what waited since {} is saved",
-                self.path.display(),
+                quote::path(&self.path),
                 minute(since)
             );
         }

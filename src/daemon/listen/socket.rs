@@ -1,6 +1,7 @@
 //! The Unix socket: with the right mode from the start, a stale one replaced, a live one respected.
 
 use super::stream::Listener;
+use crate::quote;
 use std::fs::{DirBuilder, File, Metadata, Permissions};
 use std::io::ErrorKind;
 use std::os::fd::AsRawFd;
@@ -26,13 +27,13 @@ const LONGEST: usize = 107;
 #[derive(Debug, Error)]
 pub(in crate::daemon) enum SocketError {
     /// A daemon answers there.
-    #[error("another daemon answers on the socket {}; stop it, or set `socket` in [daemon]", .0.display())]
+    #[error("another daemon answers on the socket {}; stop it, or set `socket` in [daemon]", quote::path(.0))]
     Live(PathBuf),
     /// Something else than a socket is in its place.
-    #[error("{} is there already, and is not a socket; remove it, or set `socket` in [daemon]", .0.display())]
+    #[error("{} is there already, and is not a socket; remove it, or set `socket` in [daemon]", quote::path(.0))]
     NotASocket(PathBuf),
     /// The system refused.
-    #[error("can't open the socket {}: {reason}; make its folder one that warmd may write to, or set `socket` in [daemon]", .path.display())]
+    #[error("can't open the socket {}: {reason}; make its folder one that warmd may write to, or set `socket` in [daemon]", quote::path(.path))]
     Refused {
         /// The socket.
         path: PathBuf,
@@ -97,7 +98,7 @@ impl Socket {
                 Ok((listener, identity)) => {
                     *locked(&self.file.identity) = identity;
                     *locked(&self.listener) = Arc::new(listener);
-                    tracing::warn!("the socket {} was taken away, and is made again", path.display());
+                    tracing::warn!("the socket {} was taken away, and is made again", quote::path(path));
                     None
                 }
                 Err(error) => Some(format!("it was taken away, and can't be made again: {error}")),
@@ -106,7 +107,7 @@ impl Socket {
         };
         let tell = !self.told.swap(wrong.is_some(), Ordering::Relaxed);
         if let Some(wrong) = wrong.filter(|_| tell) {
-            tracing::error!("nobody reaches warmd at the socket {} any more: {wrong}", path.display());
+            tracing::error!("nobody reaches warmd at the socket {} any more: {wrong}", quote::path(path));
         }
     }
 }

@@ -5,6 +5,7 @@ mod way;
 
 use super::patience::Patience;
 use crate::daemon::{descriptor, looks};
+use crate::quote;
 use crate::regular_file;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 use rustix::io::Errno;
@@ -270,7 +271,7 @@ impl Followed {
                 }
                 Err(error) if self.unwatched.insert(folder.clone()) => tracing::warn!(
                     "{} can't be watched ({error}); it is looked at every {} s",
-                    folder.display(),
+                    quote::path(&folder),
                     looks::LOOK.as_secs()
                 ),
                 Err(_) => {}

@@ -8,7 +8,11 @@ use super::network::trial::{SICK, Trial, says};
 use crate::support::{Home, PATIENCE, TOKEN, Warmd, text, wait_until};
 use scenes::Scenes;
 use serde_json::Value;
+use std::ffi::OsStr;
+use std::fs::{self, Permissions};
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 /// Whether a terminal would do anything with a character but show it: `status` breaks lines itself.
 fn acts(c: char) -> bool {
@@ -286,4 +290,89 @@ fn what_a_file_says_moves_no_cursor() {
         is_tame("the log", &line);
     }
     assert!(warmd.stop().success());
+}
+
+/// Paths that were made so, and names as they are typed.
+#[test]
+fn paths_and_names_move_no_cursor() {
+    let nasty = "x\nFORGED\u{1b}[2J\u{202e}txet\u{9b}31m\u{200b}";
+    let home = Home::at_trace("");
+    let folder = home.path(nasty);
+    let at = |name: &str| folder.join(name);
+    fs::create_dir(&folder).unwrap();
+    let toml = |path: &Path| Value::from(path.to_str().unwrap()).to_string();
+    let (config, socket) = (at(&format!("{nasty}.toml")), at("s.sock"));
+    let file = |more: &str| {
+        let text = format!(
+            "[daemon]\nstate = {}\nsocket = {}\nlisten = \"off\"\n\
+             [models.box]\ncog = \"http://127.0.0.1:9\"\nactive = [\"always\"]\ntoken_file = {}\n{more}",
+            toml(&at("warmd.db")),
+            toml(&socket),
+            toml(&at("token")),
+        );
+        fs::write(&config, text).unwrap();
+    };
+    fs::write(at("token"), TOKEN).unwrap();
+    fs::set_permissions(at("token"), Permissions::from_mode(0o666)).unwrap();
+    file("");
+    let ctl = |arguments: &[&OsStr]| {
+        let mut command = home.program(env!("CARGO_BIN_EXE_warmctl"));
+        command.arg("--socket").arg(&socket).arg("--config").arg(&config);
+        let output = command.args(arguments).output().unwrap();
+        for said in [&output.stdout, &output.stderr] {
+            is_tame(&format!("warmctl {arguments:?}"), &text(said));
+        }
+        output.status.success()
+    };
+    let warmd = || {
+        let mut command = home.program(env!("CARGO_BIN_EXE_warmd"));
+        command.args(["--log-format", "text", "--config"]).arg(&config).env("RUST_LOG", "trace");
+        command
+    };
+    let running = Warmd::spawn(warmd());
+    wait_until("the daemon answers", PATIENCE, || ctl(&["status".as_ref()]));
+    let name: &OsStr = nasty.as_ref();
+    let look = || {
+        let json: &OsStr = "--json".as_ref();
+        for verb in ["status", "check", "next", "reload"].map(OsStr::new) {
+            ctl(&[verb]);
+            ctl(&[verb, json]);
+        }
+        for verb in
+            ["status", "history", "export", "next", "beat", "pause", "resume", "check"].map(OsStr::new)
+        {
+            assert!(!ctl(&[verb, name]), "{verb:?}");
+            ctl(&[verb, name, json]);
+        }
+        for wrong in [
+            vec![name],
+            vec!["status".as_ref(), "--since".as_ref(), name],
+            vec!["alert".as_ref(), "test".as_ref(), name],
+        ] {
+            assert!(!ctl(&wrong), "{wrong:?}");
+        }
+    };
+    look();
+    // Another one has the same file.
+    let second = warmd().output().unwrap();
+    is_tame("a second daemon", &text(&second.stderr));
+    for wrong in ["intervl = 1\n", "token_env = 1\n", "timezone = \"Nowhere\"\n"] {
+        file(wrong);
+        look();
+    }
+    fs::remove_file(at("token")).unwrap();
+    file("");
+    look();
+    fs::remove_file(&config).unwrap();
+    look();
+    for (variable, flag) in [("WARMD_CONFIG", "-q"), ("X", nasty), ("RUST_LOG", "-v")] {
+        let mut command = home.program(env!("CARGO_BIN_EXE_warmd"));
+        let ended = command.arg(flag).env("WARMD_CONFIG", "/none").env(variable, nasty).output().unwrap();
+        assert!(!ended.status.success());
+        is_tame(&format!("warmd by {variable}"), &text(&ended.stderr));
+    }
+    for line in running.log() {
+        is_tame("the log", &line);
+    }
+    assert!(running.stop().success());
 }
