@@ -2,6 +2,7 @@
 
 use super::value::{ModelName, TokenSource};
 use super::webhook::Webhook;
+use crate::quote;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -182,7 +183,7 @@ impl Target {
         match self {
             Self::Webhook { address: Address::Here(webhook), .. } => webhook.place(),
             Self::Webhook { address: Address::In(source), .. } => format!("the URL in {source}"),
-            Self::Command(argv) => argv.first().cloned().unwrap_or_default(),
+            Self::Command(argv) => argv.first().map(|program| quote::whole(program)).unwrap_or_default(),
         }
     }
 

@@ -143,11 +143,12 @@ impl TokenSource {
         let mut tried = Vec::new();
         let credentials = env.path(CREDENTIALS_DIRECTORY);
         if let Some(name) = &self.credential {
+            let shown = quote::whole(name);
             match credentials {
-                None => tried.push(format!("the credential {name} (${CREDENTIALS_DIRECTORY} is not set)")),
+                None => tried.push(format!("the credential {shown} (${CREDENTIALS_DIRECTORY} is not set)")),
                 Some(directory) => match read_file(what, &directory.join(name), credentials)? {
                     Some(found) => return Ok(found),
-                    None => tried.push(format!("the credential {name} (not in {})", quote::path(directory))),
+                    None => tried.push(format!("the credential {shown} (not in {})", quote::path(directory))),
                 },
             }
         }
@@ -175,7 +176,7 @@ impl TokenSource {
 impl std::fmt::Display for TokenSource {
     /// The places, in the order in which they are tried.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let credential = self.credential.as_ref().map(|name| format!("credential {name}"));
+        let credential = self.credential.as_ref().map(|name| format!("credential {}", quote::whole(name)));
         let variable = self.env.as_ref().map(|name| format!("${name}"));
         let file = self.file.as_ref().map(|path| quote::path(path));
         let places: Vec<_> = [credential, variable, file].into_iter().flatten().collect();
