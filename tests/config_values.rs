@@ -263,6 +263,10 @@ fn targets() {
         "a URL begins with http:// or https://; write one such as \"http://gpu-box:5000\"",
     );
     refused("models.m", "cog = \"http://me:pass@box\"", "no place for a password");
+    refused("models.m", "cog = \"http://box/r8_0123456789abcdef\"", "this looks like a secret");
+    for path in ["sk-learn-model", "hf_whisper-large-v3", "models/@me/x"] {
+        assert!(check(&with("models.m", &format!("cog = \"http://box:5000/{path}\""))).is_ok(), "{path}");
+    }
     refused("models.m", "cog = \"http://box?x\"", "no place");
     refused(
         "models.m",
