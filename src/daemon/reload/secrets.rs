@@ -41,10 +41,7 @@ impl SecretFiles {
             let changed =
                 now.iter().find(|(file, now)| before.iter().any(|(old, was)| old == file && was != now));
             if let Some((file, _)) = changed {
-                tracing::info!(
-                    "{} has changed: the secrets are read again",
-                    crate::quote::whole(&file.display().to_string())
-                );
+                tracing::info!("{} has changed: the secrets are read again", crate::quote::path(file));
                 for _ in 0..PATIENCE {
                     std::thread::sleep(QUIET);
                     let then = std::mem::replace(&mut now, self.states());
