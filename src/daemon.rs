@@ -181,6 +181,8 @@ impl Daemon {
         // Nobody answers there any more.
         self.socket.remove();
         match ended {
+            // It was asked to end, and this is how it ended.
+            Some((_, Err(why))) if stopped => Err(why),
             Some((name, Err(why))) => Err(Died { name, why }.into()),
             Some((name, Ok(()))) if !stopped => {
                 Err(Died { name, why: anyhow::anyhow!("it ended before its time") }.into())

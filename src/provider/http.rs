@@ -32,6 +32,10 @@ use trust::Trust;
 /// An answer of which more is kept than this is large, in bytes: usual ones have some thousand.
 const LARGE: usize = 1024 * 1024;
 
+/// An answer of which more is kept than this is parsed on another thread, in bytes: it takes a millisecond or more, in
+/// which no heartbeat could be sent.
+const PARSED_HERE: usize = 64 * 1024;
+
 /// Large answers that are read at a time; the others wait, within their own time. All of them together
 /// take a quarter of a GiB.
 const LARGE_AT_ONCE: usize = 8;
@@ -285,10 +289,9 @@ impl Client {
                 place = self.large.acquire().await.ok();
             }
         }
-        if reader.kept() <= LARGE {
+        if reader.kept() <= PARSED_HERE {
             return Ok(reader.end());
         }
-        // Parsing it takes milliseconds, in which no heartbeat could be sent.
         match tokio::task::spawn_blocking(|| reader.end()).await.map_err(JoinError::try_into_panic) {
             Ok(body) => Ok(body),
             Err(Ok(panic)) => resume_unwind(panic),

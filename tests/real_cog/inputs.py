@@ -4,6 +4,7 @@ Each prediction leaves its input as a line of JSON in `predictions`, files as th
 """
 
 import json
+import tempfile
 import time
 import wave
 from importlib.metadata import version
@@ -118,3 +119,24 @@ class Slow(BasePredictor):
             raise TypeError("expected str, bytes or os.PathLike object, not NoneType")
         time.sleep(0.01 * diffusion_steps * length_in_seconds)
         return text
+
+
+class Filer(BasePredictor):
+    """Returns a file of 20 MB, which its server puts into the answer."""
+
+    def predict(self, prompt: str = Input(description="What to draw")) -> Path:
+        note(prompt=prompt)
+        file = Path(tempfile.mkdtemp()) / "film.mp4"
+        file.write_bytes(b"\0" * 20_000_000)
+        return file
+
+
+class Refuser(BasePredictor):
+    """Refuses what it made, now and then."""
+
+    def predict(self, prompt: str = Input(description="What to draw")) -> str:
+        note(prompt=prompt)
+        with open("predictions") as ran:
+            if len(ran.readlines()) % 2 == 1:
+                raise ValueError("NSFW content detected in all outputs")
+        return "done"
