@@ -1,32 +1,37 @@
 //! One way to talk HTTP to a provider: bounded in time and size, no redirects, errors that say why.
 
 mod body;
+mod error;
 mod names;
 mod reason;
+mod reply;
+mod request;
 mod transport;
 mod trust;
 
-use crate::clock::{self, Lulls};
-use crate::config::value::{Token, is_loopback};
-use crate::quote;
 pub use body::Wanted;
-use body::{Body, Reader, TooLarge};
-use http_body_util::{BodyExt, Full};
-use hyper::Uri;
-use hyper::body::{Bytes, Incoming};
+pub use error::HttpError;
+pub use reply::Reply;
+pub use request::Request;
+
+use crate::clock::{self, Lulls};
+use crate::config::value::is_loopback;
+use body::{Body, Reader};
+use error::Cut;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::HttpInfo;
 use hyper_util::client::proxy::matcher::Matcher;
 use names::Names;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use reqwest::{Method, StatusCode, Url};
+use request::bare;
+use reqwest::Method;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
-use thiserror::Error;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinError;
-use transport::{Transport, TransportError};
+use transport::Transport;
 use trust::Trust;
 
 /// An answer of which more is kept than this is large, in bytes: usual ones have some thousand.
@@ -50,9 +55,6 @@ const LOOK_PATIENCE_PART: u32 = 2;
 /// How long a connection may take to come up, TLS included.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How much of where a redirect leads is told, in characters.
-const LOCATION_LIMIT: usize = 200;
-
 /// A shared client: connections are pooled per host.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -74,85 +76,6 @@ struct Routes {
     /// For servers on this machine. A token may go there in the clear, so that no proxy is shown it.
     here: Transport,
     trust: Trust,
-}
-
-/// A whole answer, whatever its status.
-#[derive(Debug, Clone)]
-pub struct Reply {
-    /// Its status.
-    pub status: StatusCode,
-    /// Its headers.
-    pub headers: HeaderMap,
-    /// The proxy that it came through, and may have come from.
-    proxy: Option<String>,
-    body: Body,
-}
-
-/// Why there is no whole answer.
-#[derive(Debug, Clone, Error)]
-pub enum HttpError {
-    /// The time allowed ran out.
-    #[error(
-        "{method} {url}: {} within {} s",
-        if *.begun { "the answer was not whole" } else { "no answer" }, .waited.as_secs_f64().ceil()
-    )]
-    TimedOut {
-        /// The request's method.
-        method: Method,
-        /// Its URL, without query or credentials.
-        url: String,
-        /// The time allowed.
-        waited: Duration,
-        /// Whether a part of the answer had come.
-        begun: bool,
-    },
-    /// No connection could be made: nothing was sent.
-    #[error("{method} {url}: {reason}")]
-    Connect {
-        /// The request's method.
-        method: Method,
-        /// Its URL, without query or credentials.
-        url: String,
-        /// What failed: DNS, refused, TLS.
-        reason: String,
-    },
-    /// The connection broke, or what came was no HTTP.
-    #[error("{method} {url}: {reason}")]
-    Broken {
-        /// The request's method.
-        method: Method,
-        /// Its URL, without query or credentials.
-        url: String,
-        /// What failed.
-        reason: String,
-    },
-    /// What came is larger than what is read.
-    #[error("{method} {url}: {what}")]
-    TooLarge {
-        /// The request's method.
-        method: Method,
-        /// Its URL, without query or credentials.
-        url: String,
-        /// What of it, and the limit.
-        what: String,
-    },
-}
-
-/// A request about to be sent.
-#[derive(Clone)]
-pub struct Request<'a> {
-    /// Its method.
-    pub method: Method,
-    /// Where to.
-    pub url: Url,
-    /// Sent as `Authorization: Bearer …`.
-    pub token: Option<&'a Token>,
-    /// Further headers.
-    pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// Sent as JSON.
-    pub json: Option<&'a serde_json::Value>,
-    /// Which members of a successful answer are kept; the others leave an empty value of their type.
-    pub wanted: Wanted,
 }
 
 impl Default for Client {
@@ -275,7 +198,7 @@ impl Client {
         let proxy = proxy.filter(|_| request.url.scheme() == "http");
         let wanted = request.wanted.filter(|_| head.status.is_success());
         let body = self.read(incoming, wanted).await.map_err(|error| request.cut_off(error))?;
-        Ok(Reply { status: head.status, headers: head.headers, proxy, body })
+        Ok(Reply::of(head.status, head.headers, proxy, body))
     }
 
     /// Reads a body to its end.
@@ -301,138 +224,11 @@ impl Client {
     }
 }
 
-/// Why a body was not read to its end.
-enum Cut {
-    Broken(hyper::Error),
-    TooLarge(TooLarge),
-}
-
-impl From<hyper::Error> for Cut {
-    fn from(error: hyper::Error) -> Self {
-        Self::Broken(error)
-    }
-}
-
-impl From<TooLarge> for Cut {
-    fn from(error: TooLarge) -> Self {
-        Self::TooLarge(error)
-    }
-}
-
 impl Routes {
     fn new(names: &Names, trust: Trust) -> Self {
         let afar = Transport::new(names, &trust.tls, Some(Arc::new(Matcher::from_env())));
         Self { afar, here: Transport::new(names, &trust.tls, None), trust }
     }
-}
-
-impl Request<'_> {
-    fn uri(&self) -> Result<Uri, HttpError> {
-        // Fails for nothing that a URL can hold but what is longer than 64 KiB.
-        self.url.as_str().split('#').next().unwrap_or_default().parse().map_err(|error| HttpError::Connect {
-            method: self.method.clone(),
-            url: bare(&self.url),
-            reason: format!("not sent: {error}"),
-        })
-    }
-
-    fn to_hyper(&self, uri: Uri) -> hyper::Request<Full<Bytes>> {
-        let body = self.json.map(ToString::to_string);
-        let mut request = hyper::Request::new(Full::new(Bytes::from(body.unwrap_or_default())));
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = uri;
-        let headers = request.headers_mut();
-        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("warmd/", env!("CARGO_PKG_VERSION"))));
-        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-        if self.json.is_some() {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        }
-        if let Some(token) = self.token {
-            headers.insert(AUTHORIZATION, token.header());
-        }
-        headers.extend(self.headers.iter().cloned());
-        request
-    }
-
-    /// Why no answer began.
-    fn failed(&self, error: TransportError, trust: &Trust) -> HttpError {
-        let (method, url) = (self.method.clone(), bare(&self.url));
-        match error {
-            TransportError::Client(error) => {
-                let reason = reason::of(&error, error.is_connect(), trust.trouble.as_deref());
-                if error.is_connect() {
-                    HttpError::Connect { method, url, reason }
-                } else {
-                    HttpError::Broken { method, url, reason }
-                }
-            }
-            TransportError::Interim => HttpError::TooLarge { method, url, what: error.to_string() },
-        }
-    }
-
-    /// Why an answer did not come to its end.
-    fn cut_off(&self, error: Cut) -> HttpError {
-        let (method, url) = (self.method.clone(), bare(&self.url));
-        match error {
-            Cut::Broken(error) => HttpError::Broken { method, url, reason: reason::of(&error, false, None) },
-            Cut::TooLarge(TooLarge(limit)) => HttpError::TooLarge {
-                method,
-                url,
-                what: format!("the answer is larger than {} MiB", limit >> 20),
-            },
-        }
-    }
-}
-
-impl Reply {
-    /// One that has come.
-    #[cfg(any(test, fuzzing))]
-    pub fn new(status: StatusCode, headers: HeaderMap, body: &[u8]) -> Self {
-        let mut reader = Reader::new(None);
-        let body = reader.feed(body).map(|()| reader.end()).unwrap_or_default();
-        Self { status, headers, proxy: None, body }
-    }
-
-    /// The body as JSON; none where it isn't. A member that was not wanted, is very large, or is no JSON reads as an
-    /// empty value of its type.
-    pub fn json(&self) -> Option<serde_json::Value> {
-        self.body.json.clone()
-    }
-
-    /// The first bytes of the body, as text.
-    pub fn start(&self) -> String {
-        self.body.start()
-    }
-
-    /// The proxy that it came through, and may have come from: it is asked for plain `http://`.
-    pub fn proxy(&self) -> Option<&str> {
-        self.proxy.as_deref()
-    }
-
-    /// Where a redirect leads, fit for a message.
-    pub fn leads_to(&self) -> Option<String> {
-        let location = self.header("location")?;
-        let whole = Url::parse(location).map(|url| bare(&url));
-        let shown =
-            whole.unwrap_or_else(|_| location.split(['?', '#']).next().unwrap_or_default().to_owned());
-        Some(quote::start(&shown, LOCATION_LIMIT))
-    }
-
-    /// A header's text; none where it is missing or isn't text.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
-    }
-}
-
-/// The URL without credentials, query and fragment, which are nobody's business in a message.
-fn bare(url: &Url) -> String {
-    let mut bare = url.clone();
-    // Both fail only for URLs without a host, which never get here.
-    let _ = bare.set_username("");
-    let _ = bare.set_password(None);
-    bare.set_query(None);
-    bare.set_fragment(None);
-    bare.to_string()
 }
 
 #[cfg(test)]
