@@ -58,7 +58,7 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A shared client: connections are pooled per host.
 #[derive(Debug, Clone)]
 pub struct Client {
-    routes: Arc<RwLock<Routes>>,
+    routes: Arc<RwLock<Arc<Routes>>>,
     names: Names,
     large: Arc<Semaphore>,
     looks: Arc<Semaphore>,
@@ -94,7 +94,7 @@ impl Client {
         let routes = Routes::new(&names, trust);
         let places = |count| Arc::new(Semaphore::new(count));
         Self {
-            routes: Arc::new(RwLock::new(routes)),
+            routes: Arc::new(RwLock::new(Arc::new(routes))),
             names,
             large: places(LARGE_AT_ONCE),
             looks: places(LOOKS_AT_ONCE),
@@ -120,15 +120,15 @@ impl Client {
         let trust = Trust::read();
         trust.report();
         let routes = if trust.certificates == 0 && before.trust.certificates > 0 {
-            Routes { trust: before.trust.as_of(&trust), ..before }
+            Routes { trust: before.trust.as_of(&trust), ..Routes::clone(&before) }
         } else {
             tracing::info!("the CA certificates have changed: {} are trusted now", trust.certificates);
             Routes::new(&self.names, trust)
         };
-        *self.routes.write().unwrap_or_else(PoisonError::into_inner) = routes;
+        *self.routes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(routes);
     }
 
-    fn routes(&self) -> Routes {
+    fn routes(&self) -> Arc<Routes> {
         self.routes.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
