@@ -13,6 +13,7 @@ pub mod configuration;
 mod demo;
 mod descriptor;
 mod engine;
+pub mod file_state;
 mod listen;
 mod logs;
 mod looks;
@@ -97,6 +98,7 @@ impl Daemon {
         let stop = ending.asked.clone();
         let mut tasks = Tasks::default();
         let (path, zones) = (configuration.config.path.clone(), configuration.zones.clone());
+        let started_with = configuration.file;
         tracing::info!(
             "warmd {} starts on {}; state {}, socket {}, page {}, time zones {}",
             env!("CARGO_PKG_VERSION"),
@@ -126,7 +128,10 @@ impl Daemon {
                 let client = client.clone();
                 move || client.look_at_trust()
             }),
-            looks::apart(secret_files.clone().look(reloader.clone())),
+            looks::apart({
+                let (files, reloader) = (secret_files.clone(), reloader.clone());
+                move || files.look(&reloader)
+            }),
         ])?;
         let alerts = Alerts::new(&recovered.notes, store.clone(), &client, &env);
         tasks.start("alerts", alerts.courier.run(ending.clone()));
@@ -153,7 +158,7 @@ impl Daemon {
                 () = looks.ended() => anyhow::bail!("the thread that looks at files has ended"),
             }
         });
-        let reload = Reload { path, env, zones, engine: engine.clone(), seen, secret_files };
+        let reload = Reload { path, env, zones, engine: engine.clone(), seen, started_with, secret_files };
         tasks.start("reload", reload.run(requests, stop.clone()));
         tasks.start("calendar", calendar::run(engine.clone(), clock_set, stop.clone()));
         let (file, stopped) = (store.clone(), stop.clone());

@@ -16,7 +16,7 @@ pub(crate) const OTHER: ErrorKind = ErrorKind::Unsupported;
 /// Opens a regular file for reading, and tells what it is like. An error of the kind [`OTHER`] where it is a pipe,
 /// a socket or a device, of [`ErrorKind::IsADirectory`] where it is a directory.
 pub(crate) fn open(path: &Path) -> io::Result<(File, Metadata)> {
-    let other = || io::Error::new(OTHER, "not a regular file");
+    let other = || io::Error::new(OTHER, "this is a pipe, a socket or a device; put a file there");
     // The standard library adds CLOEXEC.
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     let opened = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path);

@@ -1,5 +1,6 @@
 //! A configuration ready to be run: checked, its tokens read, its zones at hand.
 
+use super::file_state::FileState;
 use crate::clock;
 use crate::config::alert::{Address, AlertName, Target};
 use crate::config::env::Env;
@@ -8,7 +9,7 @@ use crate::config::webhook::Webhook;
 use crate::config::{self, Config, Problem, Problems, Secret, Severity};
 use crate::hours::zone::Zones;
 use chrono::{DateTime, Utc};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thiserror::Error;
@@ -24,8 +25,10 @@ pub struct Configuration {
     pub aims: HashMap<AlertName, Aim>,
     /// Why a disabled model has no token although it would need one.
     pub tokenless: HashMap<ModelName, String>,
-    /// The files that these secrets may be read from.
-    pub secret_files: BTreeSet<PathBuf>,
+    /// Its file, before it was read.
+    pub file: FileState,
+    /// The files that these secrets may be read from, before they were read.
+    pub secret_files: BTreeMap<PathBuf, FileState>,
     /// What the user should know.
     pub warnings: Vec<String>,
     /// Where the zones of its hours came from.
@@ -51,8 +54,9 @@ pub struct ConfigurationError(pub Problems);
 
 /// Reads and checks `path`, and the tokens that it names.
 pub fn read(path: &Path, env: &Env, zones: &Zones) -> Result<Configuration, ConfigurationError> {
+    let file = FileState::of(path);
     let loaded = config::load(path, env, zones).map_err(ConfigurationError)?;
-    equip(loaded, env, zones, &|_| {})
+    equip(loaded, file, env, zones, &|_| {})
 }
 
 /// The same while the daemon runs: nothing that takes a file's place is waited for. Before it reads another
@@ -63,13 +67,16 @@ pub fn read_again(
     zones: &Zones,
     reading: &dyn Fn(&str),
 ) -> Result<Configuration, ConfigurationError> {
+    let file = FileState::of(path);
     let loaded = config::load_again(path, env, zones).map_err(ConfigurationError)?;
-    equip(loaded, env, zones, reading)
+    equip(loaded, file, env, zones, reading)
 }
 
-/// Reads the tokens that a checked configuration names; hands the place of each to `reading` before.
+/// Reads the tokens that a checked configuration names, of which `file` was the state before it was read; hands
+/// the place of each token to `reading` before.
 pub fn equip(
     loaded: config::Loaded,
+    file: FileState,
     env: &Env,
     zones: &Zones,
     reading: &dyn Fn(&str),
@@ -77,11 +84,11 @@ pub fn equip(
     let mut warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
     let (mut tokens, mut tokenless) = (HashMap::new(), HashMap::new());
     let (mut problems, mut told) = (Vec::new(), HashSet::new());
-    let mut secret_files = BTreeSet::new();
+    let mut secret_files = BTreeMap::new();
     for model in &loaded.config.models {
         let Some(source) = model.token_source(&loaded.config.replicate) else { continue };
-        secret_files.extend(source.files(env));
         reading(&source.to_string());
+        note_files(&mut secret_files, source, env);
         match source.read(env) {
             Ok((token, told)) => {
                 tokens.insert(model.name.clone(), token);
@@ -97,10 +104,10 @@ pub fn equip(
             }
         }
     }
+    for alert in loaded.config.alerts.iter().filter(|alert| alert.enabled) {
+        alert.target.sources().for_each(|source| note_files(&mut secret_files, source, env));
+    }
     let aims = aims(&loaded, env, reading, &mut problems, &mut warnings);
-    let of_alerts =
-        loaded.config.alerts.iter().filter(|alert| alert.enabled).flat_map(|alert| alert.target.sources());
-    secret_files.extend(of_alerts.flat_map(|source| source.files(env)));
     if !problems.is_empty() {
         return Err(ConfigurationError(Problems(problems)));
     }
@@ -111,11 +118,20 @@ pub fn equip(
         tokens,
         aims,
         tokenless,
+        file,
         secret_files,
         warnings,
         zones: zones.clone(),
         loaded_at: clock::now(),
     })
+}
+
+/// Notes the state of the files of a secret that is about to be read; of one that was read before, the state then.
+fn note_files(files: &mut BTreeMap<PathBuf, FileState>, source: &TokenSource, env: &Env) {
+    for file in source.files(env) {
+        let state = FileState::of(&file);
+        files.entry(file).or_insert(state);
+    }
 }
 
 /// Reads where each enabled alert is to be posted.

@@ -7,7 +7,7 @@
 use super::Daemon;
 use super::configuration;
 use crate::clock::{self, Stopwatch};
-use crate::config::{Env, check_text};
+use crate::config::Env;
 use crate::ctl::{Look, Screen, overview};
 use crate::hours::zone::Zones;
 use crate::quote;
@@ -33,8 +33,8 @@ pub(super) async fn run(length: Option<Duration>, heartbeats: &Handle) -> anyhow
     let path = folder.0.join("warm.toml");
     std::fs::write(&path, &world.config_toml).context("can't write the demo's configuration")?;
     let (env, zones) = (Env::process(), Zones::system());
-    let loaded = check_text(&path, &world.config_toml, &env, &zones)?;
-    let daemon = Daemon::start(configuration::equip(loaded, &env, &zones, &|_| {})?, env, heartbeats).await?;
+    let configuration = configuration::read(&path, &env, &zones)?;
+    let daemon = Daemon::start(configuration, env, heartbeats).await?;
     let shown = match watch(&daemon, length, &path).await {
         Err(error) if unread(&error) => Ok(()),
         shown => shown,

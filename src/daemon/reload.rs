@@ -7,6 +7,7 @@ pub(super) mod watch;
 
 use super::command::{Command, Handle, Stopping};
 use super::configuration::{self, Configuration, ConfigurationError};
+use super::file_state::FileState;
 use super::{panics, systemd};
 use crate::config::env::Env;
 use crate::config::{Problem, Problems, Severity};
@@ -94,6 +95,8 @@ pub(super) struct Reload {
     pub(super) engine: Handle,
     /// Rung when a look has found that the file is another.
     pub(super) seen: Arc<Notify>,
+    /// The file, before the daemon read it to start.
+    pub(super) started_with: FileState,
     /// What it reads besides.
     pub(super) secret_files: SecretFiles,
 }
@@ -110,7 +113,8 @@ impl Reload {
 
     async fn serve_all(&self, mut requests: Requests) -> anyhow::Result<()> {
         let patience = Patience::new(self.engine.clone());
-        let mut watch = Watch::start(&self.path, Arc::clone(&self.seen), patience.clone()).await?;
+        let mut watch =
+            Watch::start(&self.path, self.started_with, Arc::clone(&self.seen), patience.clone()).await?;
         let mut refused = None;
         loop {
             let again = tokio::time::sleep(TRY_AGAIN);

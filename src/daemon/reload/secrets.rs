@@ -2,11 +2,10 @@
 //! nothing else.
 
 use super::Reloader;
-use std::collections::BTreeSet;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::daemon::file_state::FileState;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// A changed file is read after this much quiet: it may be written in several steps.
@@ -15,48 +14,47 @@ const QUIET: Duration = Duration::from_millis(500);
 /// How often the quiet is waited for at a look; a file that changes on and on is read all the same.
 const PATIENCE: u32 = 10;
 
-/// The files that the configuration in force reads secrets from.
+/// The files that the configuration in force reads secrets from, as they were before they were last read or
+/// looked at.
 #[derive(Debug, Clone, Default)]
-pub(in crate::daemon) struct SecretFiles(Arc<Mutex<BTreeSet<PathBuf>>>);
+pub(in crate::daemon) struct SecretFiles(Arc<Mutex<Files>>);
 
-/// What of a file changes when its content does; none where there is no file.
-type State = Option<(u64, u64, u64, i64, i64)>;
+type Files = BTreeMap<PathBuf, FileState>;
 
 impl SecretFiles {
-    /// The configuration in force reads these from now on.
-    pub(in crate::daemon) fn are(&self, files: BTreeSet<PathBuf>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = files;
+    /// The configuration in force reads these from now on, and has read them when they were like this.
+    pub(in crate::daemon) fn are(&self, files: Files) {
+        *self.locked() = files;
     }
 
-    fn states(&self) -> Vec<(PathBuf, State)> {
-        let files = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        files.into_iter().map(|file| (file.clone(), state(&file))).collect()
-    }
-
-    /// Looks whether one of them has changed since the last look, and has all of them read again then. Blocks.
-    pub(in crate::daemon) fn look(self, reloader: Reloader) -> impl FnMut() {
-        let mut before = self.states();
-        move || {
-            let mut now = self.states();
-            let changed =
-                now.iter().find(|(file, now)| before.iter().any(|(old, was)| old == file && was != now));
-            if let Some((file, _)) = changed {
-                tracing::info!("{} has changed: the secrets are read again", crate::quote::path(file));
-                for _ in 0..PATIENCE {
-                    std::thread::sleep(QUIET);
-                    let then = std::mem::replace(&mut now, self.states());
-                    if then == now {
-                        break;
-                    }
-                }
-                reloader.hang_up();
+    /// Looks whether one of them has changed since it was read or looked at, and has all of them read again then.
+    /// Blocks.
+    pub(in crate::daemon) fn look(&self, reloader: &Reloader) {
+        let before = self.locked().clone();
+        let mut now = states(&before);
+        let Some((file, _)) = now.iter().find(|(file, now)| before.get(*file) != Some(*now)) else { return };
+        tracing::info!("{} has changed: the secrets are read again", crate::quote::path(file));
+        for _ in 0..PATIENCE {
+            std::thread::sleep(QUIET);
+            let then = std::mem::replace(&mut now, states(&before));
+            if then == now {
+                break;
             }
-            before = now;
         }
+        // Another configuration may be in force by now: its files were read as it says.
+        let mut files = self.locked();
+        if *files == before {
+            *files = now;
+        }
+        drop(files);
+        reloader.hang_up();
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Files> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn state(file: &Path) -> State {
-    let meta = fs::metadata(file).ok()?;
-    Some((meta.dev(), meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()))
+fn states(files: &Files) -> Files {
+    files.keys().map(|file| (file.clone(), FileState::of(file))).collect()
 }

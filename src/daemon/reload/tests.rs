@@ -12,7 +12,8 @@ async fn loaded(meanwhile: impl FnOnce(&mut Zones)) -> (Zones, Zones, Vec<Zones>
     let zones = Arc::new(Mutex::new(Zones::built_in()));
     let patience = Patience::new(engine.clone());
     let (env, seen, secret_files) = (Env::default(), Arc::default(), SecretFiles::default());
-    let reload = Reload { path, env, zones: zones.clone(), engine, seen, secret_files };
+    let started_with = FileState::of(&path);
+    let reload = Reload { path, env, zones: zones.clone(), engine, seen, started_with, secret_files };
     let takes = async {
         let Some(Command::Load(configuration, reply)) = commands.recv().await else {
             panic!("it is loaded first");

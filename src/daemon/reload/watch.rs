@@ -4,6 +4,7 @@
 mod way;
 
 use super::patience::Patience;
+use crate::daemon::file_state::FileState;
 use crate::daemon::{descriptor, looks};
 use crate::quote;
 use crate::regular_file;
@@ -15,7 +16,6 @@ use std::io::{self, ErrorKind, Read};
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -50,6 +50,8 @@ const WRITES: WatchFlags = WatchFlags::MODIFY.union(WatchFlags::MASK_ADD);
 /// What a file is, as far as a change of it shows.
 #[derive(Debug, PartialEq, Eq)]
 enum Fingerprint {
+    /// It is another than any file.
+    Unread,
     Text(Vec<u8>),
     Large,
     Unreadable(ErrorKind),
@@ -98,20 +100,9 @@ struct Followed {
 /// Looks whether it is another file: a network drive says nothing, nor does a folder that was taken away and made
 /// anew.
 pub(in crate::daemon) fn look(path: PathBuf, seen: Arc<Notify>) -> impl FnMut() {
-    let stat = move || {
-        let meta = std::fs::metadata(&path).map_err(|error| error.kind())?;
-        Ok::<_, ErrorKind>((
-            meta.dev(),
-            meta.ino(),
-            meta.len(),
-            meta.mtime_nsec(),
-            meta.ctime_nsec(),
-            meta.mtime(),
-        ))
-    };
-    let mut before = stat();
+    let mut before = FileState::of(&path);
     move || {
-        let now = stat();
+        let now = FileState::of(&path);
         if now != before {
             before = now;
             seen.notify_one();
@@ -120,7 +111,13 @@ pub(in crate::daemon) fn look(path: PathBuf, seen: Arc<Notify>) -> impl FnMut() 
 }
 
 impl Watch {
-    pub(super) async fn start(path: &Path, seen: Arc<Notify>, patience: Patience) -> io::Result<Self> {
+    /// Watches `path`, of which `read` was the state before it was last read: a change since then counts.
+    pub(super) async fn start(
+        path: &Path,
+        read: FileState,
+        seen: Arc<Notify>,
+        patience: Patience,
+    ) -> io::Result<Self> {
         let events = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)
             .map_err(io::Error::from)
             .and_then(descriptor::awaited)
@@ -136,9 +133,13 @@ impl Watch {
             followed: Arc::default(),
             seen,
             patience,
-            read: Fingerprint::Large,
+            read: Fingerprint::Unread,
         };
         watch.reading().await?;
+        if watch.state().await? != read {
+            watch.read = Fingerprint::Unread;
+            watch.seen.notify_one();
+        }
         Ok(watch)
     }
 
@@ -158,8 +159,16 @@ impl Watch {
     }
 
     async fn look(&self) -> io::Result<Fingerprint> {
+        self.blocking(Fingerprint::of).await
+    }
+
+    async fn state(&self) -> io::Result<FileState> {
+        self.blocking(FileState::of).await
+    }
+
+    async fn blocking<T: Send + 'static>(&self, look: fn(&Path) -> T) -> io::Result<T> {
         let path = self.path.clone();
-        let look = async |_| tokio::task::spawn_blocking(move || Fingerprint::of(&path)).await;
+        let look = async |_| tokio::task::spawn_blocking(move || look(&path)).await;
         Ok(self.patience.with(&self.path, look).await?)
     }
 

@@ -48,6 +48,22 @@ fn clear(path: &Path) {
     }
 }
 
+/// From before it is read until after it is watched: 20 moments, 5 ms apart. A start takes some 50 ms.
+#[test]
+fn a_change_at_any_moment_of_the_start_is_taken_up() {
+    let cogs = Cogs::start();
+    for moment in 0..20 {
+        let home = Home::new(&cogs.model("first", EVERY_SECOND));
+        let _warmd = Warmd::spawn(home.warmd());
+        std::thread::sleep(Duration::from_millis(5 * moment));
+        home.write(&cogs.model("second", EVERY_SECOND));
+        wait_until("it runs the second", PATIENCE, || {
+            let status = home.ctl(&["status", "--json"]);
+            status.status.success() && text(&status.stdout).contains("second")
+        });
+    }
+}
+
 #[test]
 fn whatever_takes_the_files_place_is_refused_and_what_runs_goes_on() {
     let cogs = Cogs::start();

@@ -5,7 +5,8 @@ use std::io::Write;
 use std::os::unix::fs::symlink;
 
 async fn start(path: &Path) -> Watch {
-    Watch::start(path, Arc::default(), Patience::new(Handle::new().0)).await.unwrap()
+    let patience = Patience::new(Handle::new().0);
+    Watch::start(path, FileState::of(path), Arc::default(), patience).await.unwrap()
 }
 
 /// Some of what the system has to say; whether it is of the file.
