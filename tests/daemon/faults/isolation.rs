@@ -82,15 +82,13 @@ pub(crate) fn print(what: &str, lags: &Lags) {
     );
 }
 
-/// Held up, they would lag by seconds more than those of the daemon beside it.
+/// Held up, they would lag by seconds more than those of the daemon beside it: a hanging server holds for two
+/// seconds or for ever. A busy machine delays either daemon by tenths of a second.
 pub(crate) fn assert_not_held_up(lags: &Lags, without: &Lags) {
-    for share in [0.5, 0.9] {
+    for (share, allowed) in [(0.5, 0.3), (0.9, 0.5), (1.0, 1.5)] {
         let (with, without) = (at(lags, share), at(without, share));
-        assert!(with <= 2.0 * without + 0.05, "at {share}: {with} s, without them {without} s");
+        assert!(with <= without + allowed, "at {share}: {with} s, without them {without} s");
     }
-    // Nor does one of them, but for what the machine does to one of the two daemons alone.
-    let (with, without) = (at(lags, 1.0), at(without, 1.0));
-    assert!(with <= without + 1.0, "at most: {with} s, without them {without} s");
 }
 
 /// Both daemons run side by side, so that whatever else the machine does falls on both.
@@ -132,7 +130,9 @@ fn a_third_of_the_models_hang() {
         let well = status["models"].as_array().unwrap().iter();
         well.filter(|model| !model["name"].as_str().unwrap().ends_with("sick")).map(of).sum()
     };
-    assert!(skipped(&home) <= skipped(&control) + 2, "none is left out");
+    // A pause of the machine, of more than an interval, may cost each model one.
+    let (with, without, a_pause) = (skipped(&home), skipped(&control), WELL.iter().sum::<usize>() as u64);
+    assert!(with <= without + a_pause, "none is left out: {with} skipped, without them {without}");
     // Nor do they hold up whoever asks, or the end.
     assert!(home.ctl(&["beat", "cog-0"]).status.success());
     let stopping = warmd::clock::Stopwatch::start();
