@@ -50,7 +50,7 @@ pub(super) fn daemon(daemon: &DaemonStatus, at: DateTime<Utc>, look: &Look) -> S
     paragraph(&mut text, look, "  ", &about, str::to_owned);
     if let Some(error) = &daemon.config_error {
         let age = words::span(words::between(daemon.config_loaded_at, at));
-        let loud = format!("CONFIGURATION REFUSED, the one read {age} ago goes on: {error}");
+        let loud = format!("CONFIGURATION NOT LOADED, the one read {age} ago goes on: {error}");
         paragraph(&mut text, look, "  ", &loud, |line| look.paint(BAD, line));
     }
     for note in &daemon.notes {

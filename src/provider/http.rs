@@ -3,6 +3,7 @@
 mod body;
 mod error;
 mod names;
+mod proxies;
 mod reason;
 mod reply;
 mod request;
@@ -16,6 +17,7 @@ pub use request::Request;
 
 use crate::clock::{self, Lulls};
 use crate::config::value::is_loopback;
+use crate::secrets::Secret;
 use body::{Body, Reader};
 use error::Cut;
 use http_body_util::BodyExt;
@@ -64,6 +66,8 @@ pub struct Client {
     looks: Arc<Semaphore>,
     /// How many places were taken there so far.
     looked: Arc<AtomicU64>,
+    /// Secrets for as long as the client is there.
+    _proxy_passwords: Arc<[Secret]>,
     /// The pauses between calls of a heartbeat that may go on for a while; ended by what happens on its thread.
     pub(crate) lulls: Lulls,
 }
@@ -99,6 +103,7 @@ impl Client {
             large: places(LARGE_AT_ONCE),
             looks: places(LOOKS_AT_ONCE),
             looked: Arc::default(),
+            _proxy_passwords: proxies::passwords().into(),
             lulls: Lulls::default(),
         }
     }

@@ -13,8 +13,11 @@ pub(crate) const BOX_TOKEN: &str = "bx-5hG8rJ2kW9qN4vC7zM1pL6sD3f";
 pub(crate) const RECEIVER_TOKEN: &str = "rc_0YtR4eWq8UiO2pAs6DfG1hJ5k";
 pub(crate) const HOOK: &str = "T9XK27QLM/B5VW83RNZ/qZ7xC3vB9nM1aS5dF8gH";
 
+/// The password of a proxy that the environment names.
+pub(crate) const PROXY_PASSWORD: &str = "px-8sWd2FhLm7ZtYq3KbNv";
+
 /// Every secret that these tests' daemons hold.
-const SECRETS: [&str; 4] = [TOKEN, BOX_TOKEN, RECEIVER_TOKEN, HOOK];
+const SECRETS: [&str; 5] = [TOKEN, BOX_TOKEN, RECEIVER_TOKEN, HOOK, PROXY_PASSWORD];
 
 /// A piece of a secret, in characters, that nobody writes by chance.
 const PIECE: usize = 8;

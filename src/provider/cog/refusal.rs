@@ -9,6 +9,9 @@ use chrono::DateTime;
 use reqwest::StatusCode;
 use std::time::Duration;
 
+/// What to do about a server that wants a token.
+const SET_A_TOKEN: &str = "set token_env, token_file or token_credential";
+
 /// What a proxy answers while it has no server to ask, in words; none where it is something else.
 /// Cloudflare's own statuses are among them, and a waiting page. Whether a 202 is Cog's own, who asks
 /// must know.
@@ -42,15 +45,17 @@ pub(super) fn answer(reply: &Reply, asked: &str) -> Answer {
              write the server's own address",
             reply.leads_to().map(|target| format!(" to {target}")).unwrap_or_default()
         )),
-        401 => Answer::Rejected(
-            Rejection::Token,
-            format!("{asked} answers {status}{said}: set token_env, token_file or token_credential"),
-        ),
+        401 => Answer::Rejected(Rejection::Token, format!("{asked} answers {status}{said}: {SET_A_TOKEN}")),
         // A proxy may say so for a moment, as it may say 404.
-        403 => Answer::Rejected(
-            Rejection::Model,
-            format!("{asked} answers {status}{said}: set token_env, token_file or token_credential"),
-        ),
+        403 => {
+            let first = reply
+                .proxy()
+                .map_or("", |_| "see whether that proxy lets requests to this server pass; else ");
+            Answer::Rejected(
+                Rejection::Model,
+                format!("{asked} answers {status}{said}: {first}{SET_A_TOKEN}"),
+            )
+        }
         402 => Answer::Rejected(Rejection::Credit, format!("{asked} answers {status}{said}")),
         404 => Answer::Rejected(
             Rejection::Model,

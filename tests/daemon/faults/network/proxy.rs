@@ -3,6 +3,7 @@
 use super::peer::{Peer, say};
 use super::tls::Authority;
 use super::trial::says;
+use crate::leak::{PROXY_PASSWORD, forms};
 use crate::support::{Home, TOKEN, text};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -57,7 +58,7 @@ fn serve(connection: &TcpStream, kept: &Arc<Mutex<Vec<u8>>>) -> io::Result<()> {
 #[test]
 fn a_proxy_of_the_environment() {
     let proxy = Proxy::start();
-    let url = format!("http://somebody:hush-hush@{}", proxy.address);
+    let url = format!("http://somebody:{PROXY_PASSWORD}@{}", proxy.address);
     let environment: Vec<(&str, &str)> =
         ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "HTTPS_PROXY"]
             .map(|name| (name, &*url))
@@ -94,7 +95,7 @@ fn a_proxy_of_the_environment() {
     ctl.arg("--socket").arg(home.path("warmd.sock")).arg("status").envs(environment);
     assert!(ctl.output().unwrap().status.success());
     let log = warmd.log().concat();
-    assert!(!log.contains("hush-hush"), "the proxy's password is logged");
+    assert!(!log.contains(PROXY_PASSWORD), "the proxy's password is logged");
     assert!(warmd.stop().success());
 }
 
@@ -113,7 +114,7 @@ fn through(url: &str) -> (Home, crate::support::Warmd) {
 #[test]
 fn a_proxy_that_leads_nowhere_is_blamed() {
     let gone = crate::port::Port::reserve();
-    let url = format!("http://somebody:hush-hush@{}", gone.address);
+    let url = format!("http://somebody:{PROXY_PASSWORD}@{}", gone.address);
     let (home, warmd) = through(&url);
     let named = format!("the proxy http://{}, named by HTTPS_PROXY, HTTP_PROXY or ALL_PROXY", gone.address);
     for name in ["plain", "guarded"] {
@@ -121,7 +122,7 @@ fn a_proxy_that_leads_nowhere_is_blamed() {
         says(&model["last"], "unreachable", &named);
         says(&model["last"], "unreachable", "can't be reached: connection refused");
     }
-    assert!(!warmd.log().concat().contains("hush-hush"), "the proxy's password is logged");
+    assert!(!warmd.log().concat().contains(PROXY_PASSWORD), "the proxy's password is logged");
     assert!(warmd.stop().success());
 
     for (status, tunnel) in
@@ -136,7 +137,25 @@ fn a_proxy_that_leads_nowhere_is_blamed() {
         says(&model["last"], "unreachable", tunnel);
         let model = home.model_when("plain", "refused", |model| !model["last"].is_null());
         let error = model["last"]["error"].as_str().unwrap();
+        assert_eq!(error.contains("see whether that proxy lets requests to this server pass"), status == 403);
         assert!(error.contains(&named) && error.contains(&status.to_string()), "{error}");
+        assert!(warmd.stop().success());
+    }
+}
+
+/// A proxy that repeats its own password, in any form, has it struck out.
+#[test]
+fn a_proxy_that_repeats_its_password_shows_none_of_it() {
+    for (form, said) in forms(PROXY_PASSWORD) {
+        let refusing = Peer::start();
+        let said = serde_json::json!({"detail": format!("go away, {said}")}).to_string();
+        refusing.does(move |connection, _| say(connection, 403, "", said.as_bytes()));
+        let url = refusing.url().replace("://", &format!("://somebody:{PROXY_PASSWORD}@"));
+        let (home, warmd) = through(&url);
+        let model = home.model_when("plain", "refused", |model| !model["last"].is_null());
+        let error = model["last"]["error"].as_str().unwrap();
+        // The look for secrets in all that was printed is the test's own: see `leak`.
+        assert!(error.contains("go away") && error.contains("[secret]"), "{form}: {error}");
         assert!(warmd.stop().success());
     }
 }
