@@ -2,6 +2,7 @@
 //! cursor, turns the reading round or can't be seen, and no length that a stranger chooses.
 
 use crate::secrets;
+use std::borrow::Cow;
 
 /// How long a name may be, in characters.
 const NAME_LIMIT: usize = 60;
@@ -11,7 +12,7 @@ const NAMES_LIMIT: usize = 10;
 
 /// The beginning of a text, as one line of at most `limit` characters.
 pub(crate) fn start(text: &str, limit: usize) -> String {
-    let text = secrets::strike(beginning(text.trim_start(), limit));
+    let text = struck(text.trim_start(), limit);
     let mut line = String::new();
     let mut length = 0;
     for c in text.trim_end().chars() {
@@ -35,13 +36,17 @@ pub(crate) fn start(text: &str, limit: usize) -> String {
     line
 }
 
-/// As much of a text as a quotation of `limit` characters may be made of: what is hidden in it, or is a blank, takes
-/// less room there, and an escape more.
-fn beginning(text: &str, limit: usize) -> &str {
+/// As much of a text as a quotation of `limit` characters may be made of, without the secrets of this process: what
+/// is hidden in it, or is a blank, takes less room there, and an escape more.
+fn struck(text: &str, limit: usize) -> Cow<'_, str> {
     const SLACK: usize = 8;
-    text.char_indices()
-        .nth(limit.saturating_mul(SLACK).saturating_add(1024))
-        .map_or(text, |(end, _)| &text[..end])
+    // A secret that is cut off is not recognised.
+    const CUT: usize = 512;
+    let most = limit.saturating_mul(SLACK).saturating_add(1024 + CUT);
+    let Some((end, _)) = text.char_indices().nth(most) else { return secrets::strike(text) };
+    let beginning = secrets::strike(&text[..end]);
+    let kept = beginning.floor_char_boundary(beginning.len().saturating_sub(CUT));
+    beginning[..kept].to_owned().into()
 }
 
 /// Adds a character as it is shown: escaped where it would not be seen as itself.

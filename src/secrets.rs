@@ -2,7 +2,7 @@
 //!
 //! Every token and every webhook's address is known here from when it is read. The list belongs to the process, not to
 //! a part of it: a server may repeat what another server, or the environment, was given. A secret is recognised as it
-//! is, in any case, behind JSON's and URLs' escapes, in base64, and, where it has [`LONG`] characters, in pieces of
+//! is, in any case, behind JSON's, URLs' and HTML's escapes, in base64, in hexadecimal digits, and, where it has [`LONG`] characters, in pieces of
 //! [`PIECE`] or more.
 
 mod text;
@@ -195,6 +195,10 @@ impl Known {
         for (at, bytes) in visible.as_base64(START) {
             let found = self.found(&bytes).into_iter().map(encoded);
             found.map(|(start, end)| (at + start, at + end)).for_each(&mut add);
+        }
+        for (at, bytes) in visible.as_hex(START) {
+            let found = self.found(&bytes).into_iter();
+            found.map(|(start, end)| (at + 2 * start, at + 2 * end)).for_each(&mut add);
         }
     }
 

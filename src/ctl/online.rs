@@ -1,13 +1,14 @@
 //! `warmctl check --online`: what the providers say of each enabled model.
 
 use super::failure::Failure;
-use super::look::{BAD, GOOD, Look};
+use super::look::{BAD, GOOD, Look, WARNING};
 use super::progress::{Count, Progress};
 use super::session::Session;
 use super::words;
 use crate::config::env::Env;
 use crate::config::value::Token;
 use crate::config::{Config, Model};
+use crate::daemon::configuration::read_secrets;
 use crate::provider::http::Client;
 use crate::provider::{Effort, Inspection, Provider};
 use crate::{clock, quote};
@@ -29,11 +30,14 @@ pub(super) struct Inspected {
     facts: Vec<String>,
     /// What would keep heartbeats from succeeding, a sentence each.
     pub(super) problems: Vec<String>,
+    /// What works, and is perhaps not what was meant, a sentence each.
+    notes: Vec<String>,
 }
 
 /// Asks about each enabled model, in the file's order.
 pub(super) async fn inspect(config: &Config, session: &Session) -> Result<Vec<Inspected>, Failure> {
     let client = Client::new();
+    read_secrets(config, &session.env, &|_| {});
     // All are read before anybody is asked: what one server says may repeat another one's token.
     let enabled: Vec<_> = config.models.iter().filter(|model| model.enabled).collect();
     let enabled: Vec<_> =
@@ -60,16 +64,17 @@ async fn ask(
     token: Result<Option<Token>, String>,
     client: Client,
 ) -> Inspected {
-    let Inspection { mut facts, mut problems, effort } = match token {
+    let Inspection { mut facts, problems, effort } = match token {
         Ok(token) => Provider::new(model, &config.replicate, token, client).inspect().await,
         Err(error) => Inspection { problems: vec![error], ..Inspection::default() },
     };
+    let mut notes = Vec::new();
     if let Some(effort) = effort {
-        let (sentence, is_problem) =
+        let (sentence, is_too_much) =
             effort_in_words(&effort, model.interval, beats_a_day(model, clock::now()));
-        (if is_problem { &mut problems } else { &mut facts }).push(sentence);
+        (if is_too_much { &mut notes } else { &mut facts }).push(sentence);
     }
-    Inspected { name: model.name.to_string(), facts, problems }
+    Inspected { name: model.name.to_string(), facts, problems, notes }
 }
 
 /// How many heartbeats a model is sent on a day, on the average of a week.
@@ -78,37 +83,33 @@ fn beats_a_day(model: &Model, now: DateTime<Utc>) -> f64 {
     open / 7.0 / model.interval.as_secs_f64()
 }
 
-/// What a heartbeat takes, of its interval and of a day; and whether that is too much.
+/// What a heartbeat takes, of its interval and of a day; and whether it is longer than the interval.
 fn effort_in_words(effort: &Effort, interval: Duration, a_day: f64) -> (String, bool) {
     let (took, interval) = (effort.example.as_secs_f64(), interval.as_secs_f64());
-    let ran = format!("its example ran {}", words::measured(took));
     let every = words::span(interval);
-    if !effort.set_by_user.is_empty() {
-        let own = quote::names(&effort.set_by_user);
-        return (
-            format!("{ran}; what a heartbeat takes of its interval of {every} is up to your {own}"),
-            false,
-        );
-    }
-    if !effort.is_less && took > interval {
-        let sentence = format!(
-            "{ran}, and nothing of it can be made small: a heartbeat takes about that, longer than its interval \
-             of {every}; set a longer interval, or a smaller input"
-        );
-        return (sentence, true);
-    }
-    let how_long =
-        if effort.is_less { "a heartbeat takes less than that" } else { "a heartbeat takes about that" };
-    let most = if effort.is_less { "at most " } else { "" };
     let percent = (100.0 * took / interval).round().max(1.0);
     // One at a time, so that a day has no more than its seconds of them.
     let seconds = rounded((a_day * took).min(a_day * interval));
-    (
-        format!(
-            "{ran}: {how_long}, {most}{percent} % of its interval of {every}, and {most}{seconds} GPU seconds a day"
-        ),
-        false,
-    )
+    let share = |most: &str| {
+        format!("{most}{percent} % of its interval of {every}, and {most}{seconds} GPU seconds a day")
+    };
+    let ran = format!("its example ran {}", words::measured(took));
+    if !effort.set_by_user.is_empty() {
+        let own = quote::names(&effort.set_by_user);
+        return (
+            format!("{ran}; a heartbeat that took as long would be {}: that is up to your {own}", share("")),
+            false,
+        );
+    }
+    if effort.is_less {
+        return (format!("{ran}: a heartbeat takes less than that, {}", share("at most ")), false);
+    }
+    let sentence = format!("{ran}: a heartbeat takes about that, {}", share(""));
+    if took <= interval {
+        return (sentence, false);
+    }
+    let advice = "heartbeats that are due meanwhile are skipped: set a longer interval, or a smaller input";
+    (format!("{sentence}; {advice}"), true)
 }
 
 /// A number to three digits, in groups of three: 35,700.
@@ -124,11 +125,13 @@ fn rounded(number: f64) -> String {
 /// The same for people: a block a model, its problems first.
 pub(super) fn told(inspected: &[Inspected], look: &Look) -> String {
     let mut text = String::new();
-    for Inspected { name, facts, problems } in inspected {
+    for Inspected { name, facts, problems, notes } in inspected {
         text.push_str(&look.bold(name));
         text.push('\n');
         let problems = problems.iter().map(|problem| ("problem", BAD, problem));
-        for (mark, style, sentence) in problems.chain(facts.iter().map(|fact| ("ok", GOOD, fact))) {
+        let notes = notes.iter().map(|note| ("note", WARNING, note));
+        let facts = facts.iter().map(|fact| ("ok", GOOD, fact));
+        for (mark, style, sentence) in problems.chain(notes).chain(facts) {
             for (n, line) in words::wrap(sentence, look.width - MARK - 2).iter().enumerate() {
                 let mark = if n == 0 { mark } else { "" };
                 text.push_str("  ");
@@ -175,13 +178,16 @@ mod tests {
                 false
             )
         );
-        let (long, is_problem) = told(45.0, false, &[]);
+        let (long, is_too_much) = told(45.0, false, &[]);
         assert!(
-            is_problem && long.contains("longer than its interval of 30 s; set a longer interval"),
+            is_too_much && long.contains("150 % of its interval of 30 s, and 86,400 GPU seconds a day; "),
             "{long}"
         );
-        let (own, is_problem) = told(45.0, false, &["num_steps"]);
-        assert!(!is_problem && own.ends_with("is up to your num_steps"), "{own}");
+        let (own, is_too_much) = told(45.0, false, &["num_steps"]);
+        assert!(
+            !is_too_much && own.ends_with("86,400 GPU seconds a day: that is up to your num_steps"),
+            "{own}"
+        );
         assert_eq!(["0.4", "999.6", "1234.5"].map(|n| rounded(n.parse().unwrap())), ["0", "1,000", "1,230"]);
     }
 }

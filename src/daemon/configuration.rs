@@ -81,6 +81,7 @@ pub fn equip(
     zones: &Zones,
     reading: &dyn Fn(&str),
 ) -> Result<Configuration, ConfigurationError> {
+    read_secrets(&loaded.config, env, reading);
     let mut warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
     let (mut tokens, mut tokenless) = (HashMap::new(), HashMap::new());
     let (mut problems, mut told) = (Vec::new(), HashSet::new());
@@ -124,6 +125,27 @@ pub fn equip(
         zones: zones.clone(),
         loaded_at: clock::now(),
     })
+}
+
+/// Reads every secret that a configuration names, those of what is disabled too: from then on they are known, and
+/// struck from what others say. What can't be read is the matter of who needs it. Hands the place of each to `reading`
+/// before.
+pub fn read_secrets(config: &Config, env: &Env, reading: &dyn Fn(&str)) {
+    for source in config.models.iter().filter_map(|model| model.token_source(&config.replicate)) {
+        reading(&source.to_string());
+        let _ = source.read(env);
+    }
+    for alert in &config.alerts {
+        let Target::Webhook { address, format, token } = &alert.target else { continue };
+        if let Address::In(source) = address {
+            reading(&source.to_string());
+            let _ = Webhook::read(source, *format, env);
+        }
+        if let Some(source) = token {
+            reading(&source.to_string());
+            let _ = source.read(env);
+        }
+    }
 }
 
 /// Notes the state of the files of a secret that is about to be read; of one that was read before, the state then.

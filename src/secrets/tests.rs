@@ -37,6 +37,10 @@ fn a_secret_is_struck_in_every_form() {
         TOKEN.replace('_', "%5f"),
         TOKEN.replace('_', "\\u005F"),
         TOKEN.replace('_', "\\x5f"),
+        each(TOKEN, |c| format!("&#{};", u32::from(c))),
+        each(TOKEN, |c| format!("&#x{:X};", u32::from(c))),
+        each(TOKEN, |c| format!("{:02X}", u32::from(c))),
+        TOKEN.replace('_', "\u{1b}[0m_\u{1b}[1;31m"),
         each(TOKEN, |c| format!("{c}\u{200b}")),
         format!("{}\n{}", &TOKEN[..10], &TOKEN[10..]),
     ] {
@@ -53,6 +57,20 @@ fn a_secret_is_struck_in_every_form() {
         assert!(struck.contains(STRUCK) && struck.len() < STRUCK.len() + 16, "{before}: {struck}");
     }
     assert!(strike(&url_safe).contains(STRUCK));
+}
+
+#[test]
+fn what_escapes_quotes_and_backslashes_hides_no_secret() {
+    let secret = r#"correct"horse"batt"ery\st&aple"#;
+    Secret::new(secret);
+    let json = serde_json::to_string(secret).unwrap();
+    let inner = &json[1..json.len() - 1];
+    let twice = serde_json::to_string(&json).unwrap();
+    for text in [secret, inner, &twice, &secret.replace('&', "&amp;").replace('"', "&quot;")] {
+        assert!(!strike(text).contains("rse"), "{}", strike(text));
+    }
+    let lines = each(TOKEN, |c| format!("{c}\\n"));
+    assert!(strike(&lines).starts_with(STRUCK), "{}", strike(&lines));
 }
 
 #[test]

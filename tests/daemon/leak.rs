@@ -32,6 +32,13 @@ pub(crate) fn forms(secret: &str) -> Vec<(&'static str, String)> {
         ("escaped", each(&|c| format!("\\u{:04x}", u32::from(c)))),
         ("escaped twice", each(&|c| format!("\\\\u{:04X}", u32::from(c)))),
         ("percent-encoded", each(&|c| format!("%{:02x}", u32::from(c)))),
+        ("in HTML", each(&|c| format!("&#{};", u32::from(c)))),
+        ("in hexadecimal", each(&|c| format!("{:02x}", u32::from(c)))),
+        ("in colours", {
+            let characters: Vec<char> = secret.chars().collect();
+            let parts: Vec<String> = characters.chunks(6).map(String::from_iter).collect();
+            parts.join("\\u001b[0m")
+        }),
         ("in base64", BASE64_STANDARD.encode(format!("Bearer {secret}"))),
         ("in base64 for URLs", BASE64_URL_SAFE.encode(format!("x{secret}?"))),
     ]
@@ -40,7 +47,8 @@ pub(crate) fn forms(secret: &str) -> Vec<(&'static str, String)> {
 /// Which secret is in some bytes, and in which form; none where none is.
 pub(crate) fn found(bytes: &[u8]) -> Option<String> {
     let plain = bytes.to_ascii_lowercase();
-    in_text(&plain).or_else(|| in_text(&unescaped(&plain)))
+    let unescaped = unescaped(&plain);
+    in_text(&plain).or_else(|| in_text(&unescaped)).or_else(|| in_text(&without_colours(&unescaped)))
 }
 
 fn in_text(text: &[u8]) -> Option<String> {
@@ -69,6 +77,11 @@ fn pieces() -> &'static Pieces {
                 pieces.insert(window.to_vec(), format!("{secret} as it is"));
             }
             for shift in 0..3 {
+                let hex = secret.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
+                // Eight characters of the secret, in twice as many digits, begin with these.
+                for window in hex.as_bytes().windows(PIECE).step_by(2) {
+                    pieces.insert(window.to_vec(), format!("{secret} in hexadecimal"));
+                }
                 for engine in [&BASE64_STANDARD, &BASE64_URL_SAFE] {
                     let whole = engine.encode([&b"???"[..shift], secret.as_bytes()].concat());
                     // Only what no neighbour of it has a bit in.
@@ -97,6 +110,7 @@ fn unescaped(text: &[u8]) -> Vec<u8> {
             Some(b'u') if marks > 0 => number(&rest[marks + 1..], 4).map(|byte| (byte, marks + 5)),
             Some(b'x') if marks > 0 => number(&rest[marks + 1..], 2).map(|byte| (byte, marks + 3)),
             _ if *first == b'%' => number(after, 2).map(|byte| (byte, 3)),
+            _ if rest.starts_with(b"&#") => entity(rest),
             _ => None,
         };
         let (byte, length) = escape.unwrap_or((*first, 1));
@@ -104,6 +118,22 @@ fn unescaped(text: &[u8]) -> Vec<u8> {
         rest = &rest[length..];
     }
     plain
+}
+
+/// A decimal entity of HTML.
+fn entity(text: &[u8]) -> Option<(u8, usize)> {
+    let end = text.iter().take(8).position(|byte| *byte == b';')?;
+    Some((str::from_utf8(&text[2..end]).ok()?.parse().ok()?, end + 1))
+}
+
+/// Without a terminal's colours, `ESC [ … m`, however the first of them is written.
+fn without_colours(text: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(text).replace("\\u{1b}[", "\u{1b}[");
+    let mut parts = text.split("\u{1b}[");
+    let first = parts.next().unwrap_or_default().to_owned();
+    let others = parts.map(|part| part.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';'));
+    let others: String = others.map(|part| part.strip_prefix('m').unwrap_or(part)).collect();
+    (first + &others).into_bytes()
 }
 
 fn number(text: &[u8], digits: usize) -> Option<u8> {

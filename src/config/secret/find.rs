@@ -24,7 +24,7 @@ const fn kind(prefix: &'static str, also: &'static str, least: usize, plain: usi
 /// No word is that long.
 const NO_WORD: usize = 20;
 
-const KINDS: [Kind; 29] = [
+const KINDS: [Kind; 38] = [
     kind("r8_", "_-", 6, 8),
     kind("hf_", "", 10, NO_WORD),
     kind("ghp_", "", 6, 8),
@@ -49,7 +49,16 @@ const KINDS: [Kind; 29] = [
     kind("AIza", "_-", 30, 35),
     kind("whsec_", "+/=", 6, 8),
     kind("sk_live_", "", 6, 8),
+    kind("sk_test_", "", 6, 8),
     kind("rk_live_", "", 6, 8),
+    kind("rk_test_", "", 6, 8),
+    kind("rpa_", "", 10, NO_WORD),
+    kind("gsk_", "", 10, NO_WORD),
+    kind("tskey-", "-", 10, NO_WORD),
+    kind("hvs.", "_-", 10, NO_WORD),
+    kind("ya29.", "_-", 10, NO_WORD),
+    kind("SG.", "_-.", 20, NO_WORD),
+    kind("dckr_pat_", "_-", 6, 8),
     kind("npm_", "", NO_WORD, NO_WORD),
     kind("nvapi-", "_-", 10, NO_WORD),
     kind("Bearer ", "_-.~+/=", 4, 4),
@@ -84,11 +93,15 @@ const JWT: &str = "eyJ";
 const JWT_PART: usize = 4;
 
 /// What comes before the secret in the addresses of the webhooks in use.
-const WEBHOOKS: [&str; 6] = [
+const WEBHOOKS: [&str; 10] = [
     "hooks.slack.com/",
     "discord.com/api/webhooks/",
     "discordapp.com/api/webhooks/",
     "webhook.office.com/",
+    "outlook.office.com/webhook/",
+    "logic.azure.com/",
+    "logic.azure.com:443/",
+    "chat.googleapis.com/v1/spaces/",
     "api.telegram.org/bot",
     "hooks.zapier.com/",
 ];

@@ -4,6 +4,7 @@ use super::Engine;
 use crate::config::value::ModelName;
 use crate::provider::Provider;
 use crate::provider::input::Learned;
+use crate::secrets;
 use std::collections::{BTreeMap, HashMap};
 
 /// What the names of its notes begin with.
@@ -46,7 +47,8 @@ impl Engine {
     pub(super) fn keep_input(&mut self, model: &ModelName) {
         let Some(provider) = self.slots.get(model).and_then(|slot| slot.provider.clone()) else { return };
         let learned = provider.learned();
-        let json = learned.to_json();
+        // A server chooses the names of its inputs.
+        let json = learned.to_json().map(|json| secrets::strike(&json).into_owned());
         if json.as_ref() == self.inputs.0.get(model) {
             return;
         }

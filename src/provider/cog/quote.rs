@@ -17,14 +17,15 @@ pub(super) fn message(text: &str) -> String {
 
 /// The last lines of a log.
 pub(super) fn log_tail(log: &str) -> String {
-    let log = secrets::strike(end(log));
+    let log = end(log);
     let mut lines: Vec<String> =
         log.lines().rev().map(plain).filter(|line| !line.is_empty()).take(LINES).collect();
     lines.reverse();
     let joined = lines.join(" | ");
+    let joined = secrets::strike(&joined);
     let length = joined.chars().count();
     match length.checked_sub(LIMIT) {
-        None | Some(0) => joined,
+        None | Some(0) => joined.into_owned(),
         Some(over) => format!("…{}", joined.chars().skip(over).collect::<String>()),
     }
 }

@@ -23,6 +23,9 @@ pub(super) const READ: usize = 1024 * 1024 * 1024;
 /// How many of a body's first bytes are kept as they came, for a message.
 const START: usize = 4 * 1024;
 
+/// How many of these are left out where more came, since a secret may be cut off there.
+const CUT: usize = 256;
+
 /// How many values of a body are kept; schemas have some thousands. A value takes forty times its two bytes in
 /// memory.
 const VALUES: usize = 100_000;
@@ -62,7 +65,11 @@ pub(super) struct Body {
 impl Body {
     /// Its first bytes as text, without the secrets of this process.
     pub(super) fn start(&self) -> String {
-        secrets::strike(&String::from_utf8_lossy(&self.start)).into_owned()
+        let text = String::from_utf8_lossy(&self.start);
+        let struck = secrets::strike(&text);
+        // A secret that is cut off is not recognised.
+        let shown = if self.start.len() < START { struck.len() } else { struck.len().saturating_sub(CUT) };
+        struck[..struck.floor_char_boundary(shown)].to_owned()
     }
 }
 
@@ -134,10 +141,9 @@ fn keep(kept: &mut Vec<u8>, bytes: &[u8]) -> Result<(), TooLarge> {
     Ok(())
 }
 
-/// A value, without the secrets of this process; bytes that are no UTF-8 are replaced.
+/// A value; bytes that are no UTF-8 are replaced.
 fn parse(text: &[u8]) -> Option<Value> {
-    let text = String::from_utf8_lossy(text);
-    serde_json::from_str(&secrets::strike(&text)).ok()
+    serde_json::from_str(&String::from_utf8_lossy(text)).ok()
 }
 
 /// How many values there are at the most in a text that may be JSON: as many as it has openings, and

@@ -1,6 +1,7 @@
 //! Servers and receivers that repeat what they, or others, were sent as a secret: in every form, wherever they may put
 //! words.
 
+use crate::faults::network::peer::Peer;
 use crate::leak::{self, BOX_TOKEN, HOOK, RECEIVER_TOKEN, TOKEN, forms};
 use crate::support::{Home, text};
 use crate::web::{self, get, home_at};
@@ -162,5 +163,62 @@ fn whatever_repeats_a_secret_shows_none_of_it() {
     // All these ways lead into messages, or the test shows nothing.
     println!("struck {struck} times");
     assert!(struck >= 100, "{struck}");
+    assert!(warmd.stop().success());
+}
+
+/// The parts of a receiver's address are secrets, and may be words that servers use.
+#[test]
+fn a_webhook_that_is_named_like_the_words_of_servers_spoils_none_of_their_answers() {
+    let (cog, replicate) = (Peer::start(), Peer::start());
+    let home = Home::at_trace(&format!(
+        "[replicate]\nbase_url = \"{}/v1\"\n[defaults]\nactive = [\"always\"]\ninterval = \"1s\"\n\
+         [models.box]\ncog = \"{}\"\n[models.llama]\nreplicate = \"acme/llama\"\n\
+         [[alerts]]\nwebhook = \"http://127.0.0.1:9/status/succeeded/started_at/metrics-predict_time/latest_version\"\n",
+        replicate.url(),
+        cog.url()
+    ));
+    let warmd = home.start();
+    for (name, evidence) in [("box", "setup-time"), ("llama", "queue-wait")] {
+        let model = home.model_when(name, "asked", |model| !model["last"].is_null());
+        assert_eq!(
+            (&model["last"]["outcome"], &model["last"]["evidence"]),
+            (&"warm".into(), &evidence.into()),
+            "{model}"
+        );
+    }
+    assert!(warmd.stop().success());
+}
+
+/// A disabled model's token and a disabled alert's address are secrets of the process all the same.
+#[test]
+fn what_is_disabled_has_secrets_too() {
+    let runtime = Runtime::new().unwrap();
+    let parrot = Parrot::default();
+    let address = parrot.start(&runtime);
+    let home = Home::at_trace("");
+    fs::write(home.path("token-box"), BOX_TOKEN).unwrap();
+    fs::write(home.path("token-hook"), format!("http://{address}/services/{HOOK}")).unwrap();
+    fs::write(home.path("token-receiver"), RECEIVER_TOKEN).unwrap();
+    home.write(&format!(
+        "[defaults]\nactive = [\"always\"]\ninterval = \"1d\"\n[models.llama]\ncog = \"http://{address}\"\n\
+         [models.box]\nenabled = false\ncog = \"http://{address}\"\ntoken_file = \"{}\"\n\
+         [[alerts]]\nname = \"ops\"\nenabled = false\nwebhook_file = \"{}\"\ntoken_file = \"{}\"\n",
+        home.path("token-box").display(),
+        home.path("token-hook").display(),
+        home.path("token-receiver").display(),
+    ));
+    parrot.turns("failed", "nothing".to_owned());
+    let warmd = home.start();
+    for secret in [BOX_TOKEN, HOOK, RECEIVER_TOKEN] {
+        parrot.turns("failed", secret.to_owned());
+        // What these say is looked through for secrets.
+        let beat = home.ctl(&["beat", "llama"]);
+        let told = text(&[beat.stdout, beat.stderr].concat());
+        assert!(told.contains("[secret]"), "{told}");
+        parrot.turns("setup", secret.to_owned());
+        let check = home.ctl(&["check", "--online"]);
+        let told = text(&[check.stdout, check.stderr].concat());
+        assert!(told.contains("[secret]"), "{told}");
+    }
     assert!(warmd.stop().success());
 }
