@@ -3,6 +3,7 @@
 
 use super::names::Unresolved;
 use super::transport::ConnectError;
+use super::trust::Trust;
 use crate::quote;
 use chrono::DateTime;
 use rustls::pki_types::UnixTime;
@@ -20,13 +21,12 @@ struct Cause<'a> {
     error: &'a (dyn Error + 'static),
     /// There was no connection yet.
     connecting: bool,
-    /// Why the trusted certificates, or some of them, could not be read.
-    untrusting: Option<&'a str>,
+    /// The certificates that are trusted.
+    trust: &'a Trust,
 }
 
-/// What failed. `connecting` tells whether there was no connection yet; `untrusting` why trusted certificates could
-/// not be read.
-pub(super) fn of(error: &(dyn Error + 'static), connecting: bool, untrusting: Option<&str>) -> String {
+/// What failed. `connecting` tells whether there was no connection yet; `trust` which certificates are trusted.
+pub(super) fn of(error: &(dyn Error + 'static), connecting: bool, trust: &Trust) -> String {
     // Where a name was to be looked up, the system blames that on the name.
     if connecting
         && (is_file_limit(error) || File::open("/dev/null").is_err_and(|error| is_file_limit(&error)))
@@ -34,7 +34,7 @@ pub(super) fn of(error: &(dyn Error + 'static), connecting: bool, untrusting: Op
         return "not sent: warmd may open no more files; raise its limit (LimitNOFILE= in its unit, `ulimit -n`)"
             .to_owned();
     }
-    Cause { error, connecting, untrusting }.reason()
+    Cause { error, connecting, trust }.reason()
 }
 
 impl<'a> Cause<'a> {
@@ -60,7 +60,7 @@ impl<'a> Cause<'a> {
             return Some(self.of_connect(connect));
         }
         if let Some(tls) = self.error.downcast_ref::<Tls>() {
-            return Some(of_tls(tls, self.untrusting));
+            return Some(of_tls(tls, self.trust));
         }
         if let Some(http) = self.error.downcast_ref::<hyper::Error>() {
             return of_http(http).map(str::to_owned);
@@ -133,9 +133,9 @@ fn of_io(kind: io::ErrorKind, connecting: bool) -> Option<&'static str> {
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "the library's errors are many, and grow")]
-fn of_tls(error: &Tls, untrusting: Option<&str>) -> String {
+fn of_tls(error: &Tls, trust: &Trust) -> String {
     match error {
-        Tls::InvalidCertificate(certificate) => of_certificate(certificate, untrusting),
+        Tls::InvalidCertificate(certificate) => of_certificate(certificate, trust),
         Tls::InvalidMessage(InvalidMessage::InvalidContentType) => {
             "what answers there does not speak TLS (is it http:// ?)".to_owned()
         }
@@ -143,28 +143,20 @@ fn of_tls(error: &Tls, untrusting: Option<&str>) -> String {
     }
 }
 
-fn of_certificate(error: &CertificateError, untrusting: Option<&str>) -> String {
-    match (error, untrusting) {
-        (CertificateError::UnknownIssuer, Some(trouble)) => {
-            format!("its TLS certificate is signed by nobody whom warmd trusts: {trouble}")
-        }
-        (error, _) => of_wrong_certificate(error),
-    }
-}
-
 #[expect(clippy::wildcard_enum_match_arm, reason = "the library's errors are many, and grow")]
-fn of_wrong_certificate(error: &CertificateError) -> String {
+fn of_certificate(error: &CertificateError, trust: &Trust) -> String {
+    let place = &trust.place;
     match error {
-        CertificateError::UnknownIssuer => {
-            "its TLS certificate is signed by nobody whom this system trusts: \
-             add its issuer to the system's CA certificates"
-                .to_owned()
-        }
-        CertificateError::BadSignature => {
+        CertificateError::UnknownIssuer => match &trust.trouble {
+            Some(trouble) => format!("its TLS certificate is signed by nobody whom warmd trusts: {trouble}"),
+            None => format!(
+                "its TLS certificate is signed by nobody whom this system trusts: add its issuer to {place}"
+            ),
+        },
+        CertificateError::BadSignature => format!(
             "its TLS certificate names an issuer whom this system trusts, and is not signed by it: where the issuer \
-             was made again under its old name, add the new one to the system's CA certificates"
-                .to_owned()
-        }
+             was made again under its old name, add the new one to {place}"
+        ),
         CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
             "its TLS certificate is for no name at all (it has no subjectAltName): give it one with this name in it"
                 .to_owned()
@@ -183,9 +175,10 @@ fn of_wrong_certificate(error: &CertificateError) -> String {
         other => match other.to_string() {
             // So called by the library beneath, whose errors have no type here.
             told if told.contains("CaUsedAsEndEntity") => {
-                "its TLS certificate is that of an issuer, as self-signed ones often are: give it one that \
-                 is signed by an issuer among the system's CA certificates"
-                    .to_owned()
+                format!(
+                    "its TLS certificate is that of an issuer, as self-signed ones often are: give it one that \
+                     is signed by an issuer among {place}"
+                )
             }
             told => format!("its TLS certificate is wrong: {}", quote::start(&told, LIMIT)),
         },

@@ -62,7 +62,7 @@ impl Request<'_> {
         let (method, url) = (self.method.clone(), bare(&self.url));
         match error {
             TransportError::Client(error) => {
-                let reason = reason::of(&error, error.is_connect(), trust.trouble.as_deref());
+                let reason = reason::of(&error, error.is_connect(), trust);
                 if error.is_connect() {
                     HttpError::Connect { method, url, reason }
                 } else {
@@ -74,10 +74,10 @@ impl Request<'_> {
     }
 
     /// Why an answer did not come to its end.
-    pub(super) fn cut_off(&self, error: Cut) -> HttpError {
+    pub(super) fn cut_off(&self, error: Cut, trust: &Trust) -> HttpError {
         let (method, url) = (self.method.clone(), bare(&self.url));
         match error {
-            Cut::Broken(error) => HttpError::Broken { method, url, reason: reason::of(&error, false, None) },
+            Cut::Broken(error) => HttpError::Broken { method, url, reason: reason::of(&error, false, trust) },
             Cut::TooLarge(TooLarge(limit)) => HttpError::TooLarge {
                 method,
                 url,

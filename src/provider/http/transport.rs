@@ -23,10 +23,11 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::Notify;
+use tokio::task::coop;
 use tower_service::Service;
 
 /// How long an unused connection is kept: for as long as a heartbeat's own requests follow one another.
@@ -45,10 +46,15 @@ const DEAD_PEER: Duration = Duration::from_secs(30);
 /// The largest head of an answer, in bytes, and the most that is read of a connection at a time.
 const HEAD: usize = 64 * 1024;
 
-/// Interim answers to one request: how many, and how many bytes of headers in all. A proxy that sends one a second
-/// while a model boots stays below it for a quarter of an hour.
+/// Interim answers to one request: how many, and how many headers and bytes of them in all. A proxy that sends one a
+/// second while a model boots stays below it for a quarter of an hour.
 const INTERIM_ANSWERS: usize = 1_000;
+const INTERIM_HEADERS: usize = 4_000;
 const INTERIM_BYTES: usize = 1024 * 1024;
+
+/// What a read costs of what a task may do before it lets others go on, which is 128: a read has up to [`HEAD`]
+/// bytes, and a server that never stops sending has one ready each time.
+const READ_COSTS: usize = 16;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 type Direct = HttpsConnector<HttpConnector<Names>>;
@@ -67,7 +73,7 @@ pub(super) enum TransportError {
     #[error(transparent)]
     Client(#[from] legacy::Error),
     /// More interim answers than are read.
-    #[error("more than {INTERIM_ANSWERS} interim answers (1xx), or {} KiB of them, came before an answer", INTERIM_BYTES / 1024)]
+    #[error("more than {INTERIM_ANSWERS} interim answers (1xx), or {INTERIM_HEADERS} headers or {} KiB of them, came before an answer", INTERIM_BYTES / 1024)]
     Interim,
 }
 
@@ -142,13 +148,15 @@ impl Transport {
 
 /// Rings `too_many` once more interim answers have come to this request than are read.
 fn count_interim(request: &mut Request<Full<Bytes>>, too_many: Arc<Notify>) {
-    let (answers, bytes) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let [answers, headers, bytes] = [const { AtomicUsize::new(0) }; 3];
+    let add = |count: &AtomicUsize, more| count.fetch_add(more, Ordering::Relaxed) + more;
     hyper::ext::on_informational(request, move |interim| {
         let length: usize =
             interim.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-        let answers = answers.fetch_add(1, Ordering::Relaxed) + 1;
-        let bytes = bytes.fetch_add(length, Ordering::Relaxed) + length;
-        if answers > INTERIM_ANSWERS || bytes > INTERIM_BYTES {
+        let answers = add(&answers, 1);
+        let headers = add(&headers, interim.headers().len());
+        let bytes = add(&bytes, length);
+        if answers > INTERIM_ANSWERS || headers > INTERIM_HEADERS || bytes > INTERIM_BYTES {
             too_many.notify_one();
         }
     });
@@ -285,6 +293,9 @@ impl Read for Stream {
         cx: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
+        for _ in 1..READ_COSTS {
+            ready!(coop::poll_proceed(cx)).made_progress();
+        }
         Pin::new(&mut *self.io).poll_read(cx, buffer)
     }
 }

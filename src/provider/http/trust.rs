@@ -24,6 +24,8 @@ pub(super) struct Trust {
     pub(super) tls: Arc<ClientConfig>,
     /// Why not all of them, or none, could be read: a sentence.
     pub(super) trouble: Option<String>,
+    /// Where they are, for a message: `the system's CA certificates`.
+    pub(super) place: String,
     /// How many there are.
     pub(super) certificates: usize,
     state: Vec<FileState>,
@@ -41,7 +43,13 @@ impl Trust {
         let mut roots = RootCertStore::empty();
         let (certificates, _) = roots.add_parsable_certificates(found.certs);
         let errors: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
-        let trouble = trouble(certificates, &errors, &named(|name| env::var_os(name)));
+        let named = named(|name| env::var_os(name));
+        let trouble = trouble(certificates, &errors, &named).or_else(|| useless(env::var_os(FILE)?.as_ref()));
+        let place = if named.is_empty() {
+            "the system's CA certificates".to_owned()
+        } else {
+            format!("those of {named}, which are trusted in place of the system's")
+        };
         // The only provider that is compiled in, so that this is the one whatever was installed before.
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = ClientConfig::builder_with_provider(provider)
@@ -49,7 +57,7 @@ impl Trust {
             .expect("ring supports the default versions of TLS")
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Self { tls: Arc::new(tls), trouble, certificates, state }
+        Self { tls: Arc::new(tls), trouble, place, certificates, state }
     }
 
     /// Logs what is wrong.
@@ -93,6 +101,13 @@ fn trouble(added: usize, errors: &[String], named: &str) -> Option<String> {
         _ if named.is_empty() || errors.is_empty() => None,
         _ => Some(format!("not all CA certificates of {named} can be read{because}")),
     }
+}
+
+/// That a file has no certificates, though a directory beside it has some.
+fn useless(file: &Path) -> Option<String> {
+    let found = rustls_native_certs::load_certs_from_paths(Some(file), None);
+    let path = quote::path(file);
+    found.certs.is_empty().then(|| format!("{FILE}={path} has no CA certificates: correct or unset it"))
 }
 
 /// The state of every file that certificates are read from.
@@ -143,6 +158,12 @@ mod tests {
         let said = trouble(0, &errors, &named(|name| (name == FILE).then(|| "/no\n".into()))).unwrap();
         assert!(said.starts_with("SSL_CERT_FILE=/no\\n has no CA"), "{said}");
         assert!(trouble(3, &errors, "SSL_CERT_DIR=/a").is_some());
+    }
+
+    #[test]
+    fn a_file_without_certificates_is_named() {
+        let said = useless(Path::new("/dev/null")).unwrap();
+        assert!(said.starts_with("SSL_CERT_FILE=/dev/null has no CA certificates"), "{said}");
     }
 
     #[test]
