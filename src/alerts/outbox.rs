@@ -29,8 +29,9 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_mins(10);
 
 /// A receiver that asks for more patience than this is asked again all the same: some say milliseconds where the
-/// standard has seconds, and a message about a cold model is of no use hours later.
-const LONGEST_ASKED: Duration = LONGEST_WAIT;
+/// standard has seconds, and a message about a cold model is of no use hours later. The limits of services that such
+/// messages are posted to (Slack, Discord, Telegram, ntfy) are of a minute or less.
+const LONGEST_ASKED: Duration = Duration::from_mins(1);
 
 /// Why an attempt failed.
 #[derive(Debug, Clone, PartialEq, Eq)]

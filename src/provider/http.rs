@@ -202,7 +202,8 @@ impl Client {
         // Over TLS, a proxy can answer nothing in the server's name.
         let proxy = proxy.filter(|_| request.url.scheme() == "http");
         let wanted = request.wanted.filter(|_| head.status.is_success());
-        let body = self.read(incoming, wanted).await.map_err(|error| request.cut_off(error))?;
+        let body =
+            self.read(incoming, wanted).await.map_err(|error| request.cut_off(error, &routes.trust))?;
         Ok(Reply::of(head.status, head.headers, proxy, body))
     }
 

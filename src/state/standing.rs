@@ -76,7 +76,10 @@ pub fn standing(
             no_room.unwrap_or_else(|| "no heartbeat has finished yet".to_owned()),
         );
     };
-    let age = known.answered_at.map(|at| now - at);
+    // While the model runs a prediction, it is what it was when that was sent.
+    let running = live.in_flight.filter(|flight| flight.phase == Phase::Running);
+    let as_of = running.map_or(now, |flight| flight.sent_at.min(now));
+    let age = known.answered_at.map(|at| as_of - at);
     // One in the future is from before the clock was set back, and good for as long as nothing failed.
     let is_fresh = |age: TimeDelta| age < fresh && (age >= TimeDelta::zero() || last.shows_model_up());
     // One attempt that brought nothing does not take back what is known for two intervals.

@@ -68,6 +68,10 @@ pub(super) fn examine(path: &Path) -> Result<Found, StoreError> {
         if has_lock(path) && was_empty(path) {
             return Ok(Found::Nothing);
         }
+        // What a file system makes of one that was not whole when the power failed.
+        if has_lock(path) && begin.iter().all(|byte| *byte == 0) {
+            return Ok(Found::Spoiled("it begins with zeros"));
+        }
         let why = "it is no SQLite database";
         return if is_marked(path) { Ok(Found::Spoiled(why)) } else { not_ours(why) };
     }

@@ -118,7 +118,7 @@ impl<'a> Beat<'a> {
             Ok(Schema::Page(_)) if self.pages >= PAGES => None,
             Ok(Schema::Gateway(said) | Schema::Page(said)) => {
                 self.pages += 1;
-                self.wait(format!("a proxy answers {said}")).await?;
+                self.wait(said).await?;
                 return Continue(None);
             }
             Ok(Schema::Refused(answer)) => return Break(answer),

@@ -171,12 +171,21 @@ mod tests {
 
     #[test]
     fn a_proxys_words_are_not_cogs() {
-        assert_eq!(said(503, "no available server"), Said::Gateway("503 Service Unavailable".into()));
-        assert_eq!(said(502, "<html>"), Said::Gateway("502 Bad Gateway".into()));
-        assert_eq!(said(504, r#"{"status":"fine"}"#), Said::Gateway("504 Gateway Timeout".into()));
+        assert_eq!(
+            said(503, "no available server"),
+            Said::Gateway("a proxy answers 503 Service Unavailable".into())
+        );
+        assert_eq!(said(502, "<html>"), Said::Gateway("a proxy answers 502 Bad Gateway".into()));
+        assert_eq!(
+            said(504, r#"{"status":"fine"}"#),
+            Said::Gateway("a proxy answers 504 Gateway Timeout".into())
+        );
         assert!(matches!(said(503, r#"{"status":"STARTING"}"#), Said::Health(_)));
         assert!(matches!(said(202, r#"{"status":"STARTING"}"#), Said::Health(_)));
-        assert_eq!(said(202, r#"{"status":"scaling"}"#), Said::Gateway("202 Accepted".into()));
+        assert_eq!(
+            said(202, r#"{"status":"scaling"}"#),
+            Said::Gateway("a proxy answers 202 Accepted".into())
+        );
         for nonsense in ["", "null", "[]", "{}", "OK", r#"{"status":7}"#, r#"{"status":"healthy"}"#] {
             assert!(matches!(said(200, nonsense), Said::Refused(Answer::Unreachable(_))), "{nonsense}");
         }

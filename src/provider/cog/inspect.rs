@@ -43,8 +43,14 @@ async fn server(cog: &Cog, inspection: &mut Inspection) -> Option<Option<String>
     };
     let health = match Said::of(&reply) {
         Said::Health(health) => health,
+        Said::Gateway(said) if reply.proxy().is_some() => {
+            inspection
+                .problems
+                .push(format!("{said}: it may not reach this server, which may also be scaled to zero"));
+            return None;
+        }
         Said::Gateway(said) => {
-            inspection.facts.push(format!("a proxy answers {said}: the model may be scaled to zero"));
+            inspection.facts.push(format!("{said}: the model may be scaled to zero"));
             return None;
         }
         Said::Refused(answer) => {
@@ -90,7 +96,7 @@ async fn fit(cog: &Cog, inspection: &mut Inspection) {
         }
         Ok(Schema::Gateway(said) | Schema::Page(said)) => {
             let scaled = "the model may be scaled to zero";
-            inspection.facts.push(format!("a proxy answers {said} where the schema should be: {scaled}"));
+            inspection.facts.push(format!("{said} where the schema should be: {scaled}"));
             return;
         }
         Ok(Schema::Refused(answer)) => {

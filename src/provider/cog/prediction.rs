@@ -192,7 +192,7 @@ mod tests {
     }
 
     fn gateway(said: &str, accepted: bool) -> Verdict {
-        Verdict::Gateway { said: said.to_owned(), accepted }
+        Verdict::Gateway { said: format!("a proxy answers {said}"), accepted }
     }
 
     #[test]

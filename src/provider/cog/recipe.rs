@@ -219,7 +219,8 @@ mod tests {
         assert!(matches!(of(202, r#"{"components":{}}"#), Schema::Gateway(_)));
         assert!(matches!(of(404, ""), Schema::None));
         assert!(matches!(of(500, ""), Schema::None));
-        assert!(matches!(of(200, "<html>"), Schema::None));
+        assert!(matches!(of(200, "<html>"), Schema::Page(_)));
+        assert!(matches!(of(200, "OK"), Schema::None));
         assert!(matches!(of(401, ""), Schema::Refused(Answer::Rejected(Rejection::Token, _))));
     }
 

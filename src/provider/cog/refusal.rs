@@ -12,18 +12,34 @@ use std::time::Duration;
 /// What to do about a server that wants a token.
 const SET_A_TOKEN: &str = "set token_env, token_file or token_credential";
 
+/// Where a proxy of the environment is named: it is asked for plain `http://`.
+const NAMED: &str = "named by HTTP_PROXY or ALL_PROXY in the environment";
+
 /// What a proxy answers while it has no server to ask, in words; none where it is something else.
 /// Cloudflare's own statuses are among them, and a waiting page. Whether a 202 is Cog's own, who asks
 /// must know.
 pub(super) fn gateway(reply: &Reply) -> Option<String> {
-    let html = reply.header("content-type").is_some_and(|kind| {
-        let kind = kind.split(';').next().unwrap_or_default().trim();
-        kind.eq_ignore_ascii_case("text/html") || kind.eq_ignore_ascii_case("application/xhtml+xml")
-    });
-    match reply.status.as_u16() {
-        202 | 502..=504 | 520..=524 | 530 => Some(shown(reply.status)),
-        200 if html => Some(format!("{} with a page of HTML", shown(reply.status))),
-        _ => None,
+    let answered = match reply.status.as_u16() {
+        202 | 502..=504 | 520..=524 | 530 => shown(reply.status),
+        200 | 201 | 203 if is_page(reply) => format!("{} with a page of HTML", shown(reply.status)),
+        _ => return None,
+    };
+    Some(match reply.proxy() {
+        Some(proxy) => format!("the proxy {proxy}, {NAMED}, or one behind it answers {answered}"),
+        None => format!("a proxy answers {answered}"),
+    })
+}
+
+/// Whether it is a page for people: its header says so, or its text begins as one.
+fn is_page(reply: &Reply) -> bool {
+    let kind = reply.header("content-type").and_then(|kind| kind.split(';').next()).unwrap_or_default();
+    match kind.trim().to_ascii_lowercase().as_str() {
+        "text/html" | "application/xhtml+xml" => true,
+        "application/json" => false,
+        _ => {
+            let start = reply.start().trim_start().to_ascii_lowercase();
+            start.starts_with("<!doctype html") || start.starts_with("<html")
+        }
     }
 }
 
@@ -62,7 +78,7 @@ pub(super) fn answer(reply: &Reply, asked: &str) -> Answer {
             format!("{asked} answers {status}{said}: is there a Cog server at this address?"),
         ),
         429 => Answer::RateLimited(format!("{asked} answers {status}{said}")),
-        _ => Answer::Unreachable(format!("{asked} answers {status}{said}")),
+        _ => Answer::Unreachable(format!("{asked} answers {}{said}", shown(status))),
     }
 }
 
@@ -86,7 +102,7 @@ fn said(reply: &Reply) -> String {
         } else {
             "may have answered instead of the server"
         };
-        format!(" (the proxy {proxy}, named by HTTP_PROXY or ALL_PROXY in the environment, {wants})")
+        format!(" (the proxy {proxy}, {NAMED}, {wants})")
     });
     let words = reply.json().and_then(|body| {
         let of = |key: &str| body.get(key)?.as_str().map(quote::message);
@@ -132,12 +148,14 @@ mod tests {
         for status in [202, 502, 503, 504, 520, 521, 522, 523, 524, 530] {
             assert!(of(status, "text/plain").is_some_and(|said| said.contains(&status.to_string())));
         }
-        assert_eq!(of(521, "text/html").as_deref(), Some("521"));
-        assert_eq!(of(502, "text/html").as_deref(), Some("502 Bad Gateway"));
-        assert_eq!(of(200, "Text/HTML; charset=utf-8").as_deref(), Some("200 OK with a page of HTML"));
-        for (status, kind) in
-            [(200, "text/plain"), (200, "application/json"), (404, "text/html"), (500, "text/html")]
-        {
+        assert_eq!(of(521, "text/html").as_deref(), Some("a proxy answers 521"));
+        assert_eq!(of(502, "text/html").as_deref(), Some("a proxy answers 502 Bad Gateway"));
+        let page = Some("a proxy answers 200 OK with a page of HTML");
+        assert_eq!(of(200, "Text/HTML; charset=utf-8").as_deref(), page);
+        assert_eq!(of(200, "text/plain").as_deref(), page);
+        assert!(gateway(&reply(203, "\n<!DOCTYPE html>")).is_some());
+        assert_eq!(gateway(&reply(200, "Welcome")), None);
+        for (status, kind) in [(200, "application/json"), (404, "text/html"), (500, "text/html")] {
             assert_eq!(of(status, kind), None, "{status} {kind}");
         }
     }

@@ -209,6 +209,7 @@ fn interim_answers_without_an_end() {
         "HTTP/1.1 100 Continue\r\n\r\n".to_owned(),
         "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n".to_owned(),
         format!("HTTP/1.1 102 Processing\r\n{many}\r\n"),
+        format!("HTTP/1.1 102 Processing\r\n{}\r\n", ["X-1: y\r\n"; 95].concat()),
     ] {
         let well = trial.count("well", "warm");
         let flood = interim.repeat(1 + 100_000 / interim.len());

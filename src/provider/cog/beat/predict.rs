@@ -64,18 +64,16 @@ impl Beat<'_> {
                 }
                 // One that comes late may hide a prediction that ran: one more try, no third.
                 Verdict::Gateway { said, .. } if took > HOLD && std::mem::replace(&mut self.lost, true) => {
-                    let why = format!("a proxy answers {said} to predictions, after {} s", took.as_secs());
+                    let why = format!("{said} to predictions, after {} s", took.as_secs());
                     return Break(Answer::Unreachable(why));
                 }
                 Verdict::Gateway { said, accepted } => {
                     self.accepted += u32::from(accepted);
                     if self.accepted == ACCEPTED {
                         let why = "it may queue them, and tells nobody of their end";
-                        return Break(Answer::Unreachable(format!(
-                            "a proxy answers {said} to predictions: {why}"
-                        )));
+                        return Break(Answer::Unreachable(format!("{said} to predictions: {why}")));
                     }
-                    self.wait(format!("a proxy answers {said}")).await?;
+                    self.wait(said).await?;
                     return Continue(false);
                 }
                 Verdict::Crashed(answer) => {

@@ -43,7 +43,7 @@ impl Beat<'_> {
                     }
                     State::Down(why) => return Break(Answer::Failed(why)),
                 },
-                Ok(Said::Gateway(said)) => self.wait(format!("a proxy answers {said}")).await?,
+                Ok(Said::Gateway(said)) => self.wait(said).await?,
                 Ok(Said::Refused(Answer::Unreachable(why))) if self.waiting_for.is_some() => {
                     self.wait(why).await?;
                 }
