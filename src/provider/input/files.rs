@@ -18,9 +18,20 @@ pub(super) const IMAGE: &str = "data:image/png;base64,\
 /// -movflags +faststart -map_metadata -1 -fflags +bitexact -flags:v +bitexact -flags:a +bitexact clip.mp4`
 const CLIP: &[u8] = include_bytes!("clip.mp4");
 
+/// Two shades in 64 × 64 pixels, one after the other, made by Debian's ffmpeg 5.1:
+/// `ffmpeg -f lavfi -i color=gray:size=64x64:rate=5:duration=0.4 -f lavfi -i color=black:size=64x64:rate=5:duration=0.4
+/// -filter_complex '[0][1]concat=n=2:v=1[v]' -map '[v]' -bitexact blink.gif`
+const BLINK: &[u8] = include_bytes!("blink.gif");
+
+/// A grey square.
+const DRAWING: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"64\" height=\"64\" viewBox=\"0 0 64 64\">\
+    <rect width=\"64\" height=\"64\" fill=\"#808080\"/></svg>";
+
 /// The samples of a second of sound; models of speech work at this rate.
 const RATE: u32 = 16_000;
 
+static GIF: LazyLock<String> = LazyLock::new(|| data_url("image/gif", BLINK));
+static SVG: LazyLock<String> = LazyLock::new(|| data_url("image/svg+xml", DRAWING.as_bytes()));
 static AUDIO: LazyLock<String> = LazyLock::new(|| data_url("audio/wav", &silence()));
 static VIDEO: LazyLock<String> = LazyLock::new(|| data_url("video/mp4", CLIP));
 static TEXT: LazyLock<String> = LazyLock::new(|| data_url("text/plain", b"Hello.\n"));
@@ -62,6 +73,8 @@ const MOST: u64 = 8;
 fn of_kind(field: &Field<'_>, kind: Kind) -> Value {
     let file = Value::from(match kind {
         Kind::Image => IMAGE,
+        Kind::Gif => &GIF,
+        Kind::Svg => &SVG,
         Kind::Audio => &AUDIO,
         Kind::Video => &VIDEO,
         Kind::Text => &TEXT,
@@ -118,6 +131,15 @@ mod tests {
         assert_eq!((number(4) as usize + 8, number(40)), (wav.len(), RATE * 2));
         assert_eq!((number(24), number(28)), (RATE, RATE * 2), "samples and bytes a second");
         assert!(wav[44..].iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn the_moving_image_is_a_small_gif_and_the_drawing_an_svg() {
+        let gif = bytes(&GIF);
+        assert_eq!(&gif[..10], b"GIF89a\x40\0\x40\0", "64 by 64");
+        assert!(gif.ends_with(b";") && gif.len() < 2_000, "{}", gif.len());
+        let svg = String::from_utf8(bytes(&SVG)).unwrap();
+        assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>"), "{svg}");
     }
 
     #[test]
