@@ -1,6 +1,7 @@
 //! Files made up for what a model wants to be given: small ones of the right kind, as data URLs.
 
 use super::kind::{self, Kind};
+use super::names;
 use super::schema::Field;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -36,10 +37,50 @@ static AUDIO: LazyLock<String> = LazyLock::new(|| data_url("audio/wav", &silence
 static VIDEO: LazyLock<String> = LazyLock::new(|| data_url("video/mp4", CLIP));
 static TEXT: LazyLock<String> = LazyLock::new(|| data_url("text/plain", b"Hello.\n"));
 
-/// Whether a field takes a file, or a list of files.
+/// Whether a field takes a file, or a list of files: as Cog's schemas say it, or as a text that its name says holds one.
 pub(super) fn is_file(field: &Field<'_>) -> bool {
+    is_formal(field) || text_of_file(field).is_some()
+}
+
+/// Whether its schema says that it takes a file.
+pub(super) fn is_formal(field: &Field<'_>) -> bool {
     let is_one = |field: &Field<'_>| field.format() == Some("uri");
     is_one(field) || field.item().is_some_and(is_one)
+}
+
+/// How a text holds a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TextOfFile {
+    Address,
+    Base64,
+}
+
+/// How a text holds a file, by the last word of its name; none where it is another text, or not known of what kind.
+fn text_of_file(field: &Field<'_>) -> Option<TextOfFile> {
+    /// Addresses of what is no file to work on.
+    const OTHERS: [&str; 16] = [
+        "webhook", "callback", "upload", "output", "result", "api", "base", "endpoint", "proxy", "redirect",
+        "repo", "model", "lora", "weights", "page", "website",
+    ];
+    let text = if field.kind() == Some("array") { field.item()? } else { field };
+    let is_free = text.kind() == Some("string")
+        && text.format().is_none()
+        && text.choices().next().is_none()
+        && text.pattern().is_none()
+        && text.length("maxLength").is_none();
+    let words = names::words(&field.name);
+    let has_any = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
+    if !is_free || has_any(&OTHERS) {
+        return None;
+    }
+    let form = if has_any(&["b64", "base64"]) {
+        TextOfFile::Base64
+    } else if words.last().is_some_and(|last| ["url", "urls", "uri", "uris"].contains(&last.as_str())) {
+        TextOfFile::Address
+    } else {
+        return None;
+    };
+    kind::of(field, None).map(|_| form)
 }
 
 /// A small file for a field, in a list where it takes a list of files; none where its kind is not known.
@@ -54,11 +95,14 @@ pub(super) fn any(field: &Field<'_>) -> Value {
 
 /// An input as it is shown: files by their kind alone.
 pub fn without_bytes(input: &Map<String, Value>) -> Map<String, Value> {
+    let made_up = [IMAGE, &GIF, &SVG, &AUDIO, &VIDEO, &TEXT];
+    let of_base64 = |text: &str| made_up.iter().find(|url| bare(url) == text);
     let shown = |value: &Value| match value.as_str() {
         Some(text) if text.starts_with("data:") => {
             Value::from(format!("{}…", text.split([';', ',']).next().unwrap_or_default()))
         }
-        Some(_) | None => value.clone(),
+        Some(text) => of_base64(text).map_or_else(|| value.clone(), |_| Value::from("base64…")),
+        None => value.clone(),
     };
     let each = |value: &Value| match value {
         Value::Array(items) => Value::Array(items.iter().map(shown).collect()),
@@ -71,19 +115,25 @@ pub fn without_bytes(input: &Map<String, Value>) -> Map<String, Value> {
 const MOST: u64 = 8;
 
 fn of_kind(field: &Field<'_>, kind: Kind) -> Value {
-    let file = Value::from(match kind {
+    let url: &str = match kind {
         Kind::Image => IMAGE,
         Kind::Gif => &GIF,
         Kind::Svg => &SVG,
         Kind::Audio => &AUDIO,
         Kind::Video => &VIDEO,
         Kind::Text => &TEXT,
-    });
+    };
+    let file = Value::from(if text_of_file(field) == Some(TextOfFile::Base64) { bare(url) } else { url });
     if field.kind() != Some("array") {
         return file;
     }
     let count = field.length("minItems").unwrap_or(1).clamp(1, MOST);
     Value::Array(vec![file; count as usize])
+}
+
+/// The base64 of a data URL.
+fn bare(url: &str) -> &str {
+    url.split_once(";base64,").map_or(url, |(_, base64)| base64)
 }
 
 /// A second of silence as WAV: one channel of 16 bits.
