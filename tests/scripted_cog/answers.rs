@@ -94,6 +94,62 @@ async fn cost_knobs_that_are_refused_small_are_left_alone_once() {
 }
 
 #[tokio::test]
+async fn an_error_that_names_a_knob_gives_it_back_whatever_else_it_says_and_passing_ones_do_with_the_third() {
+    let properties = json!({
+        "prompt": {"type": "string"},
+        "num_frames": {"type": "integer", "default": 81, "minimum": 1},
+        "steps": {"type": "integer", "default": 30, "minimum": 1},
+    });
+    let passing = || raised("CUDA out of memory", 0.1);
+    let named = raised("generation interrupted: num_frames too small", 0.1);
+    let server = Server::with([
+        (HEALTH, vec![health("READY", OLD)]),
+        (SCHEMA, vec![schema(&properties)]),
+        (PREDICT, vec![named, passing(), passing(), passing(), succeeded(0.01)]),
+    ])
+    .await;
+    let mut warmer = Warmer::of(&server.url, json!({}));
+    for _ in 0..5 {
+        warmer.beat().await;
+    }
+    let sent: Vec<Value> = server.heard(PREDICT).into_iter().map(|body| body["input"].clone()).collect();
+    let with_steps = json!({"prompt": "hi", "steps": 1});
+    assert_eq!(sent[0], json!({"prompt": "hi", "num_frames": 1, "steps": 1}));
+    assert_eq!(sent[1..4], [with_steps.clone(), with_steps.clone(), with_steps]);
+    assert_eq!(sent[4], json!({"prompt": "hi"}));
+}
+
+#[tokio::test]
+async fn of_several_optional_texts_that_hold_a_file_the_one_that_the_error_names_is_filled() {
+    let text = json!({"type": "string"});
+    let properties =
+        json!({"image_url": text, "image_b64": text, "steps": {"type": "integer", "default": 30}});
+    let server = Server::with([
+        (HEALTH, vec![health("READY", OLD)]),
+        (SCHEMA, vec![schema(&properties)]),
+        (
+            PREDICT,
+            vec![
+                raised("Either image_url or image_b64 must be given", 0.1),
+                raised("this host is offline: use image_b64", 0.1),
+                succeeded(0.01),
+            ],
+        ),
+    ])
+    .await;
+    let mut warmer = Warmer::of(&server.url, json!({}));
+    for _ in 0..3 {
+        warmer.beat().await;
+    }
+    let sent: Vec<Value> = server.heard(PREDICT).into_iter().map(|body| body["input"].clone()).collect();
+    assert_eq!(sent[0], json!({"prompt": "hi", "steps": 1}));
+    assert!(sent[1]["image_url"].as_str().unwrap().starts_with("data:image/png;base64,"));
+    assert!(sent[1]["image_b64"].is_null());
+    // The bare base64 of a PNG.
+    assert!(sent[2]["image_b64"].as_str().unwrap().starts_with("iVBORw0KGgo"));
+}
+
+#[tokio::test]
 async fn without_a_schema_a_refused_input_is_the_users_to_write() {
     let server = Server::with([
         (HEALTH, vec![health("READY", OLD)]),

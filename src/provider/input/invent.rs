@@ -103,7 +103,7 @@ pub(super) fn value(field: &Field<'_>, room: &mut Room) -> Result<Value, InputEr
             let members: Result<Map<String, Value>, InputError> = members.collect();
             members.map(Value::Object).or_else(|_| refuse("since it is an object with members of its own"))
         }
-        _ if field.format() == Some("uri") => {
+        _ if files::is_file(field) => {
             let file = files::small(field, None);
             let file = file.ok_or_else(|| InputError::File { key: field.name.clone() })?;
             room.take(size(&file), field)?;

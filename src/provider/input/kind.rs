@@ -1,13 +1,20 @@
 //! Which kind of file an input wants, by what its name, its words and the model's example say.
 
+mod known;
+
 use super::names::words;
 use super::schema::Field;
+use known::{ARCHIVES, AUDIOS, ENDS, IMAGES, NOUNS, OTHER_WORDS, OTHERS, PARTS, VAGUE, VERBS, VIDEOS, WORDS};
 use serde_json::Value;
 
 /// A kind of file that can be made up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Image,
+    /// An image that moves.
+    Gif,
+    /// A drawing as text.
+    Svg,
     Audio,
     Video,
     Text,
@@ -23,130 +30,6 @@ enum Said {
     Other,
 }
 
-const IMAGES: [&str; 13] =
-    ["png", "jpg", "jpeg", "jfif", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "heif", "svg"];
-const AUDIOS: [&str; 11] = ["wav", "mp3", "flac", "ogg", "oga", "opus", "m4a", "aac", "mpga", "weba", "aiff"];
-const VIDEOS: [&str; 9] = ["mp4", "mov", "webm", "mkv", "avi", "m4v", "mpeg", "mpg", "wmv"];
-const OTHERS: [&str; 37] = [
-    "zip",
-    "tar",
-    "gz",
-    "tgz",
-    "7z",
-    "rar",
-    "pdf",
-    "doc",
-    "docx",
-    "ppt",
-    "pptx",
-    "xls",
-    "xlsx",
-    "epub",
-    "csv",
-    "tsv",
-    "json",
-    "jsonl",
-    "html",
-    "htm",
-    "xml",
-    "yaml",
-    "srt",
-    "vtt",
-    "obj",
-    "glb",
-    "gltf",
-    "ply",
-    "stl",
-    "fbx",
-    "safetensors",
-    "ckpt",
-    "pth",
-    "npy",
-    "npz",
-    "pkl",
-    "mid",
-];
-
-/// Words for files that hold others.
-const ARCHIVES: [&str; 7] = ["zip", "zipped", "tar", "tarball", "archive", "dataset", "rar"];
-
-/// Words for what else can't be made up.
-const OTHER_WORDS: [&str; 19] = [
-    "document",
-    "doc",
-    "pdf",
-    "epub",
-    "csv",
-    "json",
-    "jsonl",
-    "html",
-    "xml",
-    "subtitles",
-    "srt",
-    "midi",
-    "mesh",
-    "obj",
-    "glb",
-    "weights",
-    "checkpoint",
-    "ckpt",
-    "safetensors",
-];
-
-/// Words for each kind. The unmistakable ones count as a part of a word too, as in `imagepath`.
-const PARTS: [(&str, Kind); 12] = [
-    ("image", Kind::Image),
-    ("photo", Kind::Image),
-    ("picture", Kind::Image),
-    ("portrait", Kind::Image),
-    ("video", Kind::Video),
-    ("movie", Kind::Video),
-    ("audio", Kind::Audio),
-    ("music", Kind::Audio),
-    ("sound", Kind::Audio),
-    ("speech", Kind::Audio),
-    ("vocal", Kind::Audio),
-    ("voice", Kind::Audio),
-];
-const WORDS: [(&str, Kind); 36] = [
-    ("img", Kind::Image),
-    ("imgs", Kind::Image),
-    ("pic", Kind::Image),
-    ("mask", Kind::Image),
-    ("masks", Kind::Image),
-    ("face", Kind::Image),
-    ("selfie", Kind::Image),
-    ("sketch", Kind::Image),
-    ("drawing", Kind::Image),
-    ("artwork", Kind::Image),
-    ("painting", Kind::Image),
-    ("logo", Kind::Image),
-    ("garment", Kind::Image),
-    ("style", Kind::Image),
-    ("content", Kind::Image),
-    ("background", Kind::Image),
-    ("canny", Kind::Image),
-    ("depth", Kind::Image),
-    ("pose", Kind::Image),
-    ("scribble", Kind::Image),
-    ("hed", Kind::Image),
-    ("seg", Kind::Image),
-    ("mlsd", Kind::Image),
-    ("softedge", Kind::Image),
-    ("lineart", Kind::Image),
-    ("controlnet", Kind::Image),
-    ("frame", Kind::Image),
-    ("vid", Kind::Video),
-    ("footage", Kind::Video),
-    ("motion", Kind::Video),
-    ("song", Kind::Audio),
-    ("speaker", Kind::Audio),
-    ("podcast", Kind::Audio),
-    ("recording", Kind::Audio),
-    ("instrumental", Kind::Audio),
-    ("txt", Kind::Text),
-];
-
 /// The kind of file that `field` wants; none where nothing says it, or it can't be made up.
 ///
 /// The example is a fact, and counts most. But what calls itself audio is sent sound, even where the example is a
@@ -154,16 +37,15 @@ const WORDS: [(&str, Kind); 36] = [
 pub(super) fn of(field: &Field<'_>, example: Option<&Value>) -> Option<Kind> {
     let example = example.and_then(of_example);
     let name = of_name(&field.name);
-    let text = || {
-        let texts = [field.description(), field.title()];
-        of_text(&texts.map(Option::unwrap_or_default).join(" "))
-    };
+    let description = field.description().unwrap_or_default();
+    let text = || of_text(&[description, field.title().unwrap_or_default()].join(" "));
+    let called = || of_phrase(description);
     let said = match (example, name) {
         (Some(Said::Of(Kind::Video)), Some(Said::Of(Kind::Audio))) => name,
         (Some(_), _) => example,
-        // "A zip file of images" says more than `images` does.
-        (None, Some(_)) => text().filter(|said| *said == Said::Archive).or(name),
-        (None, None) => text(),
+        // "A zip file of images" says more than `images` does, and so does "An image" than `sound`.
+        (None, Some(_)) => text().filter(|said| *said == Said::Archive).or_else(called).or(name),
+        (None, None) => called().or_else(text).or_else(|| of_vague_name(&field.name)),
     };
     match said? {
         Said::Of(kind) => Some(kind),
@@ -178,6 +60,8 @@ fn of_example(example: &Value) -> Option<Said> {
     if let Some(data) = address.strip_prefix("data:") {
         let (kind, rest) = data.split_once('/')?;
         return Some(match kind {
+            "image" if rest.starts_with("gif") => Said::Of(Kind::Gif),
+            "image" if rest.starts_with("svg") => Said::Of(Kind::Svg),
             "image" => Said::Of(Kind::Image),
             "audio" => Said::Of(Kind::Audio),
             "video" => Said::Of(Kind::Video),
@@ -193,6 +77,8 @@ fn of_example(example: &Value) -> Option<Said> {
 fn of_extension(extension: &str) -> Option<Said> {
     Some(match extension {
         "txt" | "md" => Said::Of(Kind::Text),
+        "gif" => Said::Of(Kind::Gif),
+        "svg" => Said::Of(Kind::Svg),
         _ if IMAGES.contains(&extension) => Said::Of(Kind::Image),
         _ if AUDIOS.contains(&extension) => Said::Of(Kind::Audio),
         _ if VIDEOS.contains(&extension) => Said::Of(Kind::Video),
@@ -202,12 +88,52 @@ fn of_extension(extension: &str) -> Option<Said> {
 }
 
 fn of_name(name: &str) -> Option<Said> {
-    let words = words(name);
-    // `image2` is an image too.
-    let plain = |word: &String| word.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
-    let words: Vec<String> = words.iter().flat_map(|word| [word.clone(), plain(word)]).collect();
-    let any = |of_word: fn(&str) -> Option<Said>| words.iter().find_map(|word| of_word(word));
-    any(archive).or_else(|| any(of_part)).or_else(|| any(other)).or_else(|| any(of_word))
+    let words = words_of_name(name);
+    let is = |known: fn(&str) -> Option<Said>| words.iter().find_map(|word| known(word));
+    // What it is stands last: of `video_frame_image`, an image.
+    let head = head(&words);
+    let last = |known: fn(&str) -> Option<Said>| head.iter().rev().find_map(|word| known(word));
+    is(archive).or_else(|| last(noun)).or_else(|| is(noun)).or_else(|| is(other)).or_else(|| is(of_word))
+}
+
+/// The words of a name; `image2` is an image too.
+fn words_of_name(name: &str) -> Vec<String> {
+    let words = words(name).into_iter();
+    words
+        .map(|word| {
+            let plain = word.trim_end_matches(|c: char| c.is_ascii_digit());
+            if plain.is_empty() || of_extension(&word).is_some() { word } else { plain.to_owned() }
+        })
+        .collect()
+}
+
+/// The words before the first one that says what it is for.
+fn head(words: &[String]) -> &[String] {
+    let end = words.iter().skip(1).position(|word| ENDS.contains(&word.as_str()));
+    &words[..end.map_or(words.len(), |end| end + 1)]
+}
+
+fn of_vague_name(name: &str) -> Option<Said> {
+    let vague = |word: &String| VAGUE.iter().find(|(known, _)| word == known);
+    words_of_name(name).iter().rev().find_map(vague).map(|(_, kind)| Said::Of(*kind))
+}
+
+/// By a description that begins with what it is: "An image", "A short audio clip". None where it leaves a choice,
+/// or is about something else.
+fn of_phrase(text: &str) -> Option<Said> {
+    const BEFORE: [&str; 4] = ["optional", "optionally", "provide", "upload"];
+    let start: String = text.chars().take(LONGEST_TEXT).collect();
+    let sentences = start.split(['.', ',', ';', ':', '(', ')', '\n']).map(|sentence| {
+        let words = words(sentence).into_iter();
+        words.skip_while(|word| BEFORE.contains(&word.as_str())).collect::<Vec<String>>()
+    });
+    let words = sentences.into_iter().find(|words| !words.is_empty())?;
+    let [article, words @ ..] = &words[..] else { return None };
+    let is_other = words.iter().any(|word| word == "or" || VERBS.contains(&word.as_str()));
+    if is_other || !["a", "an"].contains(&article.as_str()) {
+        return None;
+    }
+    head(words).iter().rev().find_map(|word| noun(word))
 }
 
 /// By the description and the title: what is named first.
@@ -219,7 +145,7 @@ fn of_text(text: &str) -> Option<Said> {
         let of_text = word == "text" && words.get(at + 1).is_some_and(|next| next == "file");
         let text = of_text.then_some(Said::Of(Kind::Text));
         text.or_else(|| archive(word))
-            .or_else(|| of_part(word))
+            .or_else(|| noun(word))
             .or_else(|| other(word))
             .or_else(|| of_word(word))
     });
@@ -237,8 +163,10 @@ fn other(word: &str) -> Option<Said> {
     OTHER_WORDS.contains(&word).then_some(Said::Other)
 }
 
-fn of_part(word: &str) -> Option<Said> {
-    PARTS.iter().find(|(part, _)| word.contains(part)).map(|(_, kind)| Said::Of(*kind))
+/// What says the kind without a doubt.
+fn noun(word: &str) -> Option<Said> {
+    let whole = NOUNS.iter().find(|(whole, _)| word == *whole);
+    whole.or_else(|| PARTS.iter().find(|(part, _)| word.contains(part))).map(|(_, kind)| Said::Of(*kind))
 }
 
 fn of_word(word: &str) -> Option<Said> {
@@ -272,12 +200,45 @@ mod tests {
             ("speaker", Some(Kind::Audio)),
             ("driving_video", Some(Kind::Video)),
             ("mp4", Some(Kind::Video)),
+            ("video_first_frame", Some(Kind::Image)),
+            ("video_frame_image", Some(Kind::Image)),
+            ("sound_image", Some(Kind::Image)),
+            ("image_video", Some(Kind::Video)),
+            ("video_audio", Some(Kind::Audio)),
+            ("image_for_video", Some(Kind::Image)),
+            ("video_mask", Some(Kind::Video)),
+            ("clip", Some(Kind::Video)),
+            ("audio_clip", Some(Kind::Audio)),
+            ("track", Some(Kind::Audio)),
+            ("stems", Some(Kind::Audio)),
+            ("beat", Some(Kind::Audio)),
+            ("utterance", Some(Kind::Audio)),
+            ("gif", Some(Kind::Gif)),
+            ("svg_file", Some(Kind::Svg)),
             ("video_zip_archive", None),
             ("pdf_file", None),
             ("instance_data", None),
             ("file", None),
         ] {
             assert_eq!(kind(name, "", &Value::Null), wanted, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_a_description_calls_it_counts() {
+        for (name, description, wanted) in [
+            ("clip", "A short clip", Some(Kind::Video)),
+            ("clip", "A short audio clip", Some(Kind::Audio)),
+            ("clip", "What to transcribe: the speech in it", Some(Kind::Audio)),
+            ("track", "The video in which to find things", Some(Kind::Video)),
+            ("video_start", "An image to start the video from", Some(Kind::Image)),
+            ("sound", "(Optional) An image of a spectrogram", Some(Kind::Image)),
+            ("sound", "An image of a spectrogram", Some(Kind::Image)),
+            ("image", "A video is made from this image", Some(Kind::Image)),
+            ("image", "A video or image to upscale", Some(Kind::Image)),
+            ("animation", "An animated GIF to caption", Some(Kind::Gif)),
+        ] {
+            assert_eq!(kind(name, description, &Value::Null), wanted, "{name}: {description}");
         }
     }
 

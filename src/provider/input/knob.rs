@@ -155,9 +155,12 @@ impl Knob {
         let only = |name: &[&str]| words == name;
         match words.join("_").as_str() {
             "max_length" | "max_len" | "max_gen_len" | "n_predict" | "num_predict" | "max_output_length"
-            | "max_new_length" => return Some(Self::Tokens),
+            | "max_new_length" | "response_length" => return Some(Self::Tokens),
+            "numsteps" | "nsteps" | "inferencesteps" | "numinferencesteps" | "ddimsteps"
+            | "samplingsteps" | "samplesteps" => return Some(Self::Steps),
             "n"
             | "num"
+            | "samples"
             | "grid_size"
             | "batch_size"
             | "train_batch_size"
@@ -188,8 +191,9 @@ impl Knob {
         }
         let counts = has_any(&["num", "number", "n", "count", "max", "total"]);
         Some(
-            if has_any(&["tokens", "token"])
-                && has_any(&["max", "new", "output", "num", "number", "n", "length"])
+            if (has_any(&["tokens", "token"])
+                && has_any(&["max", "new", "output", "num", "number", "n", "length"]))
+                || (counts && has("words"))
             {
                 Self::Tokens
             } else if has_any(&[
@@ -234,10 +238,12 @@ impl Knob {
     }
 }
 
-/// `size`, `image_size`, `imgsz`, `max_side`, `image_dimensions` and the like.
+/// `size`, `image_size`, `imgsz`, `max_side`, `longest_side`, `image_dimensions` and the like.
 fn is_size(words: &[String]) -> bool {
-    const OF: [&str; 12] =
-        ["image", "img", "output", "target", "max", "video", "frame", "product", "long", "of", "edge", "the"];
+    const OF: [&str; 17] = [
+        "image", "img", "output", "target", "max", "video", "frame", "product", "long", "longer", "longest",
+        "short", "shorter", "shortest", "of", "edge", "the",
+    ];
     const SIZE: [&str; 6] = ["size", "side", "dimension", "dimensions", "imgsz", "pixels"];
     let is_of = |word: &String| OF.contains(&word.as_str());
     let sizes = words.iter().filter(|word| SIZE.contains(&word.as_str())).count();

@@ -5,8 +5,11 @@
 //! default, a file is added, at last the model's own example is sent as it is. What worked is kept per version.
 //! Pure: it knows neither the model nor the time.
 
+mod passing;
+
 use super::names::place_of;
 use crate::quote;
+use passing::is_passing;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -16,6 +19,9 @@ const OF_ONE_THAT_WORKED: u32 = 3;
 /// How many failures in a row of the last step show that the input is not what is wrong: it begins again then, with
 /// what costs least.
 const OF_THE_LAST: u32 = 10;
+
+/// How many failures in a row that look as if they pass by themselves count as one that does not.
+const OF_ONE_THAT_PASSES: u32 = 3;
 
 /// How many steps there are to the last at the most: with the smallest input that makes five heartbeats.
 const STEPS: usize = 4;
@@ -85,6 +91,9 @@ pub struct Ladder {
     /// The failures in a row.
     #[serde(skip)]
     failures: u32,
+    /// The failures in a row that look as if they pass by themselves.
+    #[serde(skip)]
+    passing: u32,
 }
 
 /// What was learned of a model's versions, the one used last at the end.
@@ -100,7 +109,7 @@ impl Ladder {
 
     /// A prediction has succeeded.
     fn succeeded(&mut self) {
-        self.failures = 0;
+        (self.failures, self.passing) = (0, 0);
         self.instead = None;
         self.worked = true;
         if let Some(before) = self.before.take()
@@ -114,9 +123,14 @@ impl Ladder {
 
     /// A prediction ran and failed with `error`; these `steps` lead on. True where the next one is another.
     fn failed(&mut self, error: &str, steps: &[Step]) -> bool {
-        if is_passing(error) {
-            return false;
+        let names_a_key = steps.iter().any(|step| step.key_named_in(error).is_some());
+        if !names_a_key && is_passing(error) {
+            self.passing += 1;
+            if self.passing < OF_ONE_THAT_PASSES {
+                return false;
+            }
         }
+        self.passing = 0;
         self.failures += 1;
         if let Some(instead) = self.instead.take() {
             (self.rung, self.worked, self.failures) = (instead, true, 0);
@@ -204,19 +218,26 @@ impl Rung {
 }
 
 impl Step {
+    /// Where an error names one of its keys, if it does.
+    fn key_named_in(&self, error: &str) -> Option<usize> {
+        match self {
+            Self::Grow(keys) | Self::Fill(keys) | Self::Files(keys) => first_in(keys, error),
+            Self::Example => None,
+        }
+    }
+
     /// The part of it that an error names, and where.
     fn named_in(&self, error: &str) -> Option<(Self, usize)> {
-        let first = |keys: &[String]| keys.iter().filter_map(|key| place_in(key, error)).min();
         match self {
-            Self::Grow(keys) => Some((self.clone(), first(keys)?)),
+            Self::Grow(keys) => Some((self.clone(), first_in(keys, error)?)),
             Self::Files(keys) => {
-                let place = first(keys).or_else(|| place_of_any(&FILE_WORDS, error))?;
+                let place = first_in(keys, error).or_else(|| place_of_any(&FILE_WORDS, error))?;
                 Some((self.clone(), place))
             }
             Self::Fill(keys) => {
                 let named = keys.iter().filter(|key| place_in(key, error).is_some());
                 let named: Vec<String> = named.cloned().collect();
-                match first(&named) {
+                match first_in(&named, error) {
                     Some(place) => Some((Self::Fill(named), place)),
                     None => Some((self.clone(), place_of_any(&MISSING_WORDS, error)?)),
                 }
@@ -224,6 +245,11 @@ impl Step {
             Self::Example => None,
         }
     }
+}
+
+/// The first place where an error names one of the keys.
+fn first_in(keys: &[String], error: &str) -> Option<usize> {
+    keys.iter().filter_map(|key| place_in(key, error)).min()
 }
 
 /// Where an error names a key, as `num_frames` or as "num frames".
@@ -302,42 +328,6 @@ impl Learned {
         }
         changed
     }
-}
-
-/// Whether an error says nothing of the input's size: it passes by itself, comes from elsewhere, or is about what is
-/// in the input.
-fn is_passing(error: &str) -> bool {
-    const CODES: [&str; 5] = ["E005", "E1001", "E6716", "E8765", "429"];
-    const WORDS: [&str; 25] = [
-        "please retry",
-        "(code: pa)",
-        "try again later",
-        "interrupted",
-        "director: unexpected error",
-        "canceled",
-        "cancelled",
-        "timed out",
-        "time-out",
-        "timeout",
-        "rate limit",
-        "too many requests",
-        "overloaded",
-        "unavailable",
-        "connection refused",
-        "connection reset",
-        "connection aborted",
-        "connection error",
-        "name resolution",
-        "out of memory",
-        "flagged",
-        "nsfw",
-        "content policy",
-        "sensitive content",
-        "moderation",
-    ];
-    let small = error.to_lowercase();
-    WORDS.iter().any(|words| small.contains(words))
-        || CODES.iter().any(|code| place_of(code, error).is_some())
 }
 
 #[cfg(test)]

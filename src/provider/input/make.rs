@@ -119,9 +119,10 @@ impl<'a> Making<'a> {
         invent::value(field, &mut self.room)
     }
 
-    /// A small file of the kind that is wanted, else the example's.
+    /// A small file of the kind that is wanted, else the example's. Of a text that holds a file or its address, the
+    /// example's goes first: not every model that fetches an address reads data URLs.
     fn file(&mut self, field: &Field, example: Option<Value>) -> Result<Value, InputError> {
-        let borrowed = self.rung.example != Borrowed::Nothing;
+        let borrowed = self.rung.example != Borrowed::Nothing || !files::is_formal(field);
         let small = files::small(field, example.as_ref()).filter(|_| !(borrowed && example.is_some()));
         if let Some(small) = small {
             invent::make_room(&small, field, &mut self.room)?;

@@ -22,6 +22,16 @@ const LOWER_TOKENS: [&str; 3] = ["min_tokens", "min_new_tokens", "min_length"];
 const LONG_SPEECH: usize = 80;
 const SHORT_SPEECH: usize = 40;
 
+/// Sizes that have names, and their pixels. Of those with as many pixels, the first in the model's list is sent.
+const NAMED_SIZES: [(&str, f64); 6] = [
+    ("square", 512.0 * 512.0),
+    ("portrait_16_9", 576.0 * 1024.0),
+    ("landscape_16_9", 1024.0 * 576.0),
+    ("portrait_4_3", 768.0 * 1024.0),
+    ("landscape_4_3", 1024.0 * 768.0),
+    ("square_hd", 1024.0 * 1024.0),
+];
+
 /// A cost knob made small.
 pub(super) struct Small {
     pub(super) value: Value,
@@ -154,11 +164,26 @@ fn few_words(field: &Field, made: Option<&Value>) -> Option<Value> {
 
 /// The smallest of a field's choices that are sizes or qualities, and enough.
 fn smallest(field: &Field, needed: f64) -> Option<Value> {
+    if let Some(named) = smallest_named(field) {
+        return Some(named);
+    }
     // A choice may be of another type than the field, which takes none of that kind then.
     let fitting = field.choices().filter(|choice| fit::is_of_kind(field, choice));
     let sized = fitting.filter_map(|choice| Some((size(choice)?, choice)));
     let enough = sized.filter(|(size, _)| *size >= needed);
     enough.min_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, choice)| choice.clone())
+}
+
+/// The smallest of the sizes that have names; none where the default has a name that is not known.
+fn smallest_named(field: &Field) -> Option<Value> {
+    let size = |choice: &Value| {
+        let named = NAMED_SIZES.iter().find(|(name, _)| choice.as_str() == Some(name));
+        named.map(|(_, pixels)| *pixels)
+    };
+    let sized = field.choices().filter_map(|choice| Some((size(choice)?, choice)));
+    let (_, smallest) = sized.min_by(|(a, _), (b, _)| a.total_cmp(b))?;
+    let is_known = field.default().is_none_or(|default| size(&default).is_some());
+    is_known.then(|| smallest.clone())
 }
 
 /// The size that a choice stands for: `0.25`, `"1 MP"`, `"480p"`, `"4K"`, `"1024x576"`, `"low"`; none for
@@ -169,7 +194,7 @@ fn size(choice: &Value) -> Option<f64> {
 }
 
 fn size_of_text(text: &str) -> Option<f64> {
-    let qualities = ["draft", "low", "medium", "normal", "standard", "high"];
+    let qualities = ["draft", "low", "short", "medium", "normal", "standard", "high", "long"];
     if let Some(quality) = qualities.iter().position(|word| text == *word) {
         return Some(1.0 + quality as f64);
     }
@@ -268,6 +293,12 @@ mod tests {
             "video_length",
             "audio_length",
             "seconds_total",
+            "samples",
+            "numsteps",
+            "inferencesteps",
+            "num_words",
+            "max_words",
+            "response_length",
         ] {
             assert_eq!(made_small(one, json!({"default": 50, "minimum": 0})), 1, "{one}");
         }
@@ -286,6 +317,8 @@ mod tests {
             "detect_resolution",
             "max_side",
             "imgsz",
+            "longest_side",
+            "short_side",
         ] {
             assert_eq!(made_small(edge, json!({"default": 1024})), 256, "{edge}");
         }
@@ -355,6 +388,22 @@ mod tests {
         let choices = json!({"default": 50, "enum": [50, 25, "10"]});
         assert_eq!(made_small("steps", choices), 25, "a choice of another type is none");
         assert_eq!(made_small("steps", json!({"default": 50, "deprecated": true})), Value::Null);
+    }
+
+    #[test]
+    fn sizes_that_have_names_are_compared_by_their_pixels() {
+        let made = |choices: Value, default: &str| {
+            made_small("image_size", json!({"type": "string", "enum": choices, "default": default}))
+        };
+        let all = json!(["square_hd", "square", "portrait_4_3", "landscape_16_9"]);
+        assert_eq!(made(all.clone(), "landscape_16_9"), "square");
+        assert_eq!(made(all, "square"), Value::Null);
+        assert_eq!(
+            made(json!(["square_hd", "landscape_4_3", "landscape_16_9"]), "square_hd"),
+            "landscape_16_9"
+        );
+        assert_eq!(made(json!(["square_hd", "mystery"]), "mystery"), Value::Null, "it may be smaller");
+        assert_eq!(made(json!(["poster", "banner"]), "poster"), Value::Null);
     }
 
     #[test]

@@ -116,6 +116,34 @@ fn a_required_file_is_a_small_one_of_the_kind_that_is_wanted() {
 }
 
 #[test]
+fn a_text_that_holds_a_file_or_its_address_is_given_a_small_one() {
+    let text = |description: &str| json!({"type": "string", "description": description});
+    let schema = document(
+        &json!({"type": "object", "required": ["url", "photo_b64", "video_urls", "webhook_url", "page"], "properties": {
+            "url": text("Address of the audio to transcribe"),
+            "photo_b64": text(""),
+            "video_urls": {"type": "array", "items": {"type": "string"}},
+            "webhook_url": text("Is sent the image"),
+            "page": text("The page's address"),
+            "image_url": text(""),
+            "image_base64": text(""),
+        }}),
+        &json!({}),
+    );
+    let told = made(&schema, None, &json!({})).unwrap();
+    assert_eq!(kind_of(&told.input["url"]), "data:audio/wav");
+    assert_eq!(told.input["photo_b64"], files::IMAGE.split_once(',').unwrap().1);
+    assert_eq!(kind_of(&told.input["video_urls"][0]), "data:video/mp4");
+    assert_eq!((&told.input["webhook_url"], &told.input["page"]), (&json!("hi"), &json!("hi")));
+    assert_eq!(without_bytes(&told.input)["photo_b64"], "base64…");
+    let one_of = [Step::Fill(vec!["image_url".into()]), Step::Fill(vec!["image_base64".into()])];
+    assert_eq!(told.steps, one_of, "what is optional can be filled");
+    let example = json!({"url": "https://example.com/a.mp3", "image_url": "https://example.com/a.png"});
+    let shown = made(&schema, Some(&example), &json!({})).unwrap();
+    assert_eq!(shown.input["url"], "https://example.com/a.mp3", "the example's is known to be fetched");
+}
+
+#[test]
 fn values_are_made_up_within_bounds() {
     let schema = document(
         &json!({"type": "object",
