@@ -18,7 +18,7 @@ const NAMES: [&str; 9] =
     ["token", "key", "secret", "password", "bearer", "auth", "url", "webhook", "credential"];
 
 /// What stands in examples where the secret goes, in small letters and without what parts words.
-const PLACEHOLDERS: [&str; 12] = [
+const PLACEHOLDERS: [&str; 19] = [
     "changeme",
     "changethis",
     "replaceme",
@@ -28,9 +28,16 @@ const PLACEHOLDERS: [&str; 12] = [
     "tbd",
     "fixme",
     "redacted",
+    "token",
+    "mytoken",
     "apitoken",
+    "replicatetoken",
+    "replicateapitoken",
     "tokenhere",
     "example",
+    "none",
+    "null",
+    "undefined",
 ];
 
 /// As a part of them.
@@ -53,24 +60,43 @@ const LONGEST_PLACEHOLDER: usize = 64;
 pub(super) fn of(text: &str) -> Option<Mistake> {
     let mistake = |holds, remedy| Some(Mistake { holds, remedy });
     let lower: String = text.chars().take(32).collect::<String>().to_ascii_lowercase();
-    if lower.starts_with("export ") || lower.starts_with("set ") {
-        mistake("a command of a shell's, `export NAME=…`", "leave what follows the `=` alone in it")
+    if is_command(&lower) {
+        mistake("a command of a shell's, `export NAME=…`", "leave the value alone in it")
+    } else if text.starts_with('{') && text.ends_with('}') && text.contains('"') {
+        mistake("JSON", "leave the secret alone in it")
+    } else if text.contains("replicate.com/account") {
+        mistake("the address of the page that makes tokens", "put a token from there in its place")
     } else if is_header(&lower) {
         mistake("a header, as in `Bearer …`", "leave the token alone in it; warmd writes `Bearer` itself")
     } else if is_assignment(text) {
         mistake("a name and a sign before it, as in `NAME=…`", "leave what follows the `=` alone in it")
-    } else if variable::is_whole(text) {
+    } else if variable::is_whole(text) || (text.len() > 2 && text.starts_with('%') && text.ends_with('%')) {
         mistake(
             "the name of a variable, which nothing has replaced",
             "put the value itself in it, or name the variable with a key that ends in _env",
         )
     } else if is_placeholder(text) {
         mistake("a placeholder, as examples have them", "put the real one in its place")
+    } else if is_masked(text) {
+        mistake("a part of it alone, as pages show it", "copy the whole of it")
+    } else if text.ends_with([',', ';']) || text.ends_with("\\n") {
+        mistake("a sign behind it", "take the comma, the semicolon or the `\\n` away")
     } else if text.starts_with(is_quote) || text.ends_with(is_quote) {
         mistake("quotes around it", "take the quotes away")
     } else {
         None
     }
+}
+
+fn is_command(lower: &str) -> bool {
+    let words = ["export", "set", "setx"];
+    lower.starts_with("$env:")
+        || words.iter().any(|word| lower.strip_prefix(word).is_some_and(|rest| rest.starts_with([' ', '\t'])))
+}
+
+/// `r8_L5q*****`, `sk-…abcd`: the middle or the end of it is hidden.
+fn is_masked(text: &str) -> bool {
+    ["...", "…", "***", "•••"].iter().any(|hidden| text.contains(hidden))
 }
 
 fn is_quote(c: char) -> bool {
@@ -83,18 +109,21 @@ fn is_assignment(text: &str) -> bool {
         text.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '-')).unwrap_or(text.len());
     let (name, rest) = text.split_at(end);
     let rest = rest.trim_start_matches([' ', '\t']);
-    let value = rest.strip_prefix('=').or_else(|| rest.strip_prefix(": "));
     let lower = name.to_ascii_lowercase();
+    let says_so = NAMES.iter().any(|word| lower.contains(word));
+    let colon = if says_so { ":" } else { ": " };
+    let value = rest.strip_prefix('=').or_else(|| rest.strip_prefix(colon));
+    let value = value.filter(|value| !value.starts_with("//"));
     let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.len() <= LONGEST_PLACEHOLDER
-        && (NAMES.iter().any(|word| lower.contains(word)) || lower.to_ascii_uppercase() == name);
+        && (says_so || lower.to_ascii_uppercase() == name);
     is_name && value.is_some_and(|value| !value.trim_matches('=').trim().is_empty())
 }
 
 fn is_header(lower: &str) -> bool {
-    ["bearer", "token", "authorization:"]
-        .iter()
-        .any(|word| lower.strip_prefix(word).is_some_and(|rest| rest.starts_with([' ', '\t'])))
+    let is_word = |rest: &str| rest.starts_with([' ', '\t']) && !rest.trim_start().starts_with(['=', ':']);
+    ["bearer", "token", "authorization:"].iter().any(|word| lower.strip_prefix(word).is_some_and(is_word))
+        || lower.starts_with("bearer:")
         || matches!(lower, "bearer" | "authorization")
         || lower.starts_with("authorization:")
 }
@@ -110,6 +139,7 @@ fn is_placeholder(text: &str) -> bool {
         || PLACEHOLDERS.contains(&word.as_str())
         || OF_PLACEHOLDERS.iter().any(|part| word.contains(part))
         || is_blanked(bare)
+        || is_blanked(&word)
 }
 
 /// `r8_xxxxxxxx`, `r8_...`, `****`: nothing but one sign that stands for others, behind a known beginning.
@@ -130,13 +160,28 @@ mod tests {
     fn what_is_no_token_alone_is_named() {
         for (part, texts) in [
             ("quotes", &["\"r8_hush0\"", "'r8_hush0'", "“r8_hush0”", "r8_hush0\"", "'r8_hush0"][..]),
-            ("a shell's", &["export REPLICATE_API_TOKEN=r8_hush0", "export X='r8_hush0'"]),
+            (
+                "a shell's",
+                &[
+                    "export REPLICATE_API_TOKEN=r8_hush0",
+                    "export X='r8_hush0'",
+                    "export\tX=r8_hush0",
+                    "setx X r8_hush0",
+                    "$env:TOKEN=\"r8_hush0\"",
+                ],
+            ),
+            ("JSON", &["{\"token\":\"r8_hush0\"}"]),
+            ("the address of the page", &["https://replicate.com/account/api-tokens"]),
+            ("a part of it", &["r8_L5q*****************", "r8_abc...xyz", "sk-...abcd", "r8_abc…"]),
+            ("a sign behind", &["r8_hush0,", "r8_hush0;", "r8_hush0\\n"]),
             (
                 "a name and a sign",
                 &[
                     "REPLICATE_API_TOKEN=r8_hush0",
                     "REPLICATE_API_TOKEN = \"r8_hush0\"",
                     "token=r8_hush0",
+                    "token = \"r8_hush0\"",
+                    "REPLICATE_API_TOKEN:r8_hush0",
                     "api_key: r8_hush0",
                     "SLACK_WEBHOOK=https://hooks.slack.com/x",
                     "X=1",
@@ -144,9 +189,18 @@ mod tests {
             ),
             (
                 "a header",
-                &["Bearer r8_hush0", "bearer r8_hush0", "Authorization: Bearer x", "Token r8_hush0"],
+                &[
+                    "Bearer r8_hush0",
+                    "bearer r8_hush0",
+                    "bearer:r8_hush0",
+                    "Authorization: Bearer x",
+                    "Token r8_hush0",
+                ],
             ),
-            ("a variable", &["${REPLICATE_API_TOKEN}", "$REPLICATE_API_TOKEN", "{{ token }}", "%{TOKEN}"]),
+            (
+                "a variable",
+                &["${REPLICATE_API_TOKEN}", "$REPLICATE_API_TOKEN", "{{ token }}", "%{TOKEN}", "%TOKEN%"],
+            ),
             (
                 "a placeholder",
                 &[
@@ -166,6 +220,13 @@ mod tests {
                     "REPLACE_ME",
                     "replace-with-your-token",
                     "xxxx",
+                    "xxxxx-xxxx",
+                    "token",
+                    "my-token",
+                    "replicate_token",
+                    "none",
+                    "null",
+                    "undefined",
                 ],
             ),
         ] {

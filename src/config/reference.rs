@@ -3,6 +3,7 @@
 use super::Target;
 use super::field::Wrong;
 use super::secret;
+use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
 /// The hex digits of a version.
@@ -11,7 +12,7 @@ const VERSION_DIGITS: usize = 64;
 /// `owner/name` or `owner/name:version`.
 pub(super) fn replicate(text: &str) -> Result<Target, Wrong> {
     refuse_url(text)?;
-    if text.len() == VERSION_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if is_version(text) {
         return Err(
             Wrong::new("a version alone does not tell the model").help("write \"owner/name:version\"")
         );
@@ -47,8 +48,8 @@ pub(super) fn deployment(text: &str) -> Result<Target, Wrong> {
 }
 
 /// What a Cog server answers below its base URL.
-const COG_PATHS: [&str; 7] =
-    ["predictions", "health-check", "openapi.json", "docs", "redoc", "trainings", "shutdown"];
+const COG_PATHS: [&str; 8] =
+    ["predictions", "health-check", "health", "openapi.json", "docs", "redoc", "trainings", "shutdown"];
 /// The same of Replicate's API.
 const API_PATHS: [&str; 5] = ["predictions", "models", "deployments", "hardware", "account"];
 
@@ -62,8 +63,10 @@ pub(super) fn cog(text: &str) -> Result<Url, Wrong> {
 /// Refuses a URL that ends in one of the paths that are added to it, or in what is below the first of them.
 fn refuse_path(url: &Url, paths: &[&str]) -> Result<(), Wrong> {
     let parts: Vec<&str> = url.path_segments().into_iter().flatten().collect();
+    let decoded = |part: &str| percent_decode_str(part).decode_utf8_lossy().to_ascii_lowercase();
+    let added = |part: &str| paths.iter().find(|path| **path == decoded(part));
     let (base, added) = match parts.as_slice() {
-        [base @ .., last] if paths.contains(last) => (base, *last),
+        [base @ .., last] if let Some(path) = added(last) => (base, *path),
         [base @ .., "predictions", _] | [base @ .., "predictions", _, "cancel"] => (base, "predictions"),
         _ => return Ok(()),
     };
@@ -152,6 +155,10 @@ fn owner_and_name(text: &str) -> Result<(String, String), Wrong> {
     Ok((owner.to_owned(), name.to_owned()))
 }
 
+fn is_version(text: &str) -> bool {
+    text.len() == VERSION_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// Addresses of pages and of images are what one copies; the reference is in them.
 fn refuse_url(text: &str) -> Result<(), Wrong> {
     let page = text.trim();
@@ -160,10 +167,18 @@ fn refuse_url(text: &str) -> Result<(), Wrong> {
     // What comes after the path may hold a secret, and is no part of the reference.
     let page = page.split(['?', '#']).next().unwrap_or_default();
     let known = ["replicate.com/", "r8.im/", "api.replicate.com/v1/models/", "api.replicate.com/v1/"];
+    // Other ways to write a digest, or a version, than an image's name has.
+    let page = &page.replacen(":sha256:", "@sha256:", 1);
+    let page = &match page.split_once('@') {
+        Some((name, version)) if is_version(version) => format!("{name}@sha256:{version}"),
+        Some(_) | None => page.clone(),
+    };
     let site = known.iter().find_map(|site| page.strip_prefix(site));
+    let is_image = page.starts_with("r8.im/") || text.trim().starts_with("docker://");
     let (path, what) = match (site, page.split_once("@sha256:")) {
+        (Some(path), _) if is_image => (path, "the name of an image"),
         (Some(path), _) => (path, "the address of a page"),
-        (None, Some(_)) if !page.starts_with('/') => (page, "the name of an image"),
+        (None, Some(_)) if !page.starts_with('/') => (page.as_str(), "the name of an image"),
         (None, _) if text.contains("://") => {
             return Err(Wrong::new("a URL is no reference").help("write \"owner/name\""));
         }
@@ -179,7 +194,13 @@ fn refuse_url(text: &str) -> Result<(), Wrong> {
             let name = name.split(':').next().unwrap_or_default();
             format!("replicate = \"{owner}/{name}:{version}\"")
         }
-        [owner, name, ..] => format!("replicate = \"{owner}/{name}\""),
+        [owner, name, ..] => {
+            // A tag such as `latest` is no version.
+            let is_tag = |version: &str| !version.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let name =
+                name.split_once(':').filter(|(_, version)| is_tag(version)).map_or(*name, |(name, _)| name);
+            format!("replicate = \"{owner}/{name}\"")
+        }
         _ => "replicate = \"owner/name\"".to_owned(),
     };
     Err(Wrong::new(format!("{what} is no reference"))
@@ -206,6 +227,7 @@ mod tests {
             Some("meta/llama-3.1".into())
         );
         assert_eq!(deployment("me/mine").ok().map(|target| target.kind()), Some("deployment"));
+        let of_image = format!("the name of an image is no reference; write replicate = \"a/b:{version}\"");
         for (text, expected) in [
             ("sdxl", "the owner is missing; write \"owner/name\""),
             ("/sdxl", "the owner is missing; write \"owner/name\""),
@@ -225,17 +247,15 @@ mod tests {
                 "replicate.com/a/b/versions/7762",
                 "the address of a page is no reference; write replicate = \"a/b:7762\"",
             ),
-            (
-                "r8.im/a/b@sha256:7762",
-                "the address of a page is no reference; write replicate = \"a/b:7762\"",
-            ),
+            ("r8.im/a/b@sha256:7762", "the name of an image is no reference; write replicate = \"a/b:7762\""),
             (
                 "https://r8.im/a/b:latest@sha256:7762",
-                "the address of a page is no reference; write replicate = \"a/b:7762\"",
+                "the name of an image is no reference; write replicate = \"a/b:7762\"",
             ),
+            ("r8.im/a/b:latest", "the name of an image is no reference; write replicate = \"a/b\""),
             (
                 "docker://r8.im/a/b@sha256:7762",
-                "the address of a page is no reference; write replicate = \"a/b:7762\"",
+                "the name of an image is no reference; write replicate = \"a/b:7762\"",
             ),
             ("a/b@sha256:7762", "the name of an image is no reference; write replicate = \"a/b:7762\""),
             (
@@ -250,6 +270,8 @@ mod tests {
                 "https://replicate.com/deployments/me/mine",
                 "the address of a page is no reference; write deployment = \"me/mine\"",
             ),
+            (&format!("a/b:sha256:{version}"), &of_image),
+            (&format!("a/b@{version}"), &of_image),
             ("https://example.com/a/b", "a URL is no reference; write \"owner/name\""),
         ] {
             assert_eq!(said(replicate(text)), expected, "{text}");
@@ -293,6 +315,9 @@ mod tests {
         for (text, base) in [
             ("http://gpu:5000/predictions", "http://gpu:5000"),
             ("http://gpu:5000/predictions/", "http://gpu:5000"),
+            ("http://gpu:5000/Predictions", "http://gpu:5000"),
+            ("http://gpu:5000/%70redictions", "http://gpu:5000"),
+            ("http://gpu:5000/health", "http://gpu:5000"),
             ("http://gpu:5000/a/b/health-check", "http://gpu:5000/a/b"),
             ("https://gpu/openapi.json", "https://gpu"),
             ("https://gpu/x/docs//", "https://gpu/x"),

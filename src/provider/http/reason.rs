@@ -187,7 +187,10 @@ fn of_certificate(error: &CertificateError, trust: &Trust) -> String {
 
 /// Names without the kind that they are told with: `DnsName("example.com")`.
 fn plain(names: &[String]) -> Vec<String> {
-    let plain = |name: &String| name.trim_start_matches("DnsName(\"").trim_end_matches("\")").to_owned();
+    let plain = |name: &String| {
+        let inner = ["DnsName(\"", "IpAddress("].iter().find_map(|kind| name.strip_prefix(kind));
+        inner.unwrap_or(name).trim_end_matches(')').trim_end_matches('"').to_owned()
+    };
     names.iter().map(plain).collect()
 }
 
