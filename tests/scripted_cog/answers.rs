@@ -207,7 +207,7 @@ async fn who_must_act_is_told() {
     }
     let away = || says(307, "").to("http://127.0.0.1:9/elsewhere");
     for junk in
-        [away(), says(200, "<html>"), says(200, "{}"), says(500, "oops"), says(418, ""), says(400, "")]
+        [away(), says(200, "Welcome"), says(200, "{}"), says(500, "oops"), says(418, ""), says(400, "")]
     {
         for seen in [by_health(junk.clone()).await, by_prediction(junk).await] {
             assert!(unreachable(&seen), "{seen:?}");

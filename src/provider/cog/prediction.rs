@@ -31,7 +31,7 @@ pub(super) enum Verdict {
     Gateway {
         /// In words.
         said: String,
-        /// Whether it may have taken the prediction all the same: 202.
+        /// Whether it may have taken the prediction all the same: a 202, or a page.
         accepted: bool,
     },
     /// 500: what came of the server, its health check must tell.
@@ -76,8 +76,8 @@ impl Verdict {
             422 => Self::of_invalid(body.as_ref()),
             500 => Self::Crashed(refusal::answer(reply, PATH)),
             503 if text("status") == Some("failed") && text("error").is_some() => Self::NotReady,
-            status => match refusal::gateway(reply) {
-                Some(said) => Self::Gateway { said, accepted: status == 202 },
+            _ => match refusal::gateway(reply) {
+                Some(said) => Self::Gateway { said, accepted: reply.status.is_success() },
                 None if reply.status.is_success() => Self::of_success(reply.status, body.as_ref()),
                 None => Self::Ended(refusal::answer(reply, PATH), None),
             },

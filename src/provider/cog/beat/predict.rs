@@ -13,7 +13,7 @@ use std::ops::ControlFlow::{Break, Continue};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// So many predictions that a proxy answers with 202 are sent in a heartbeat: each may run later.
+/// So many predictions that a proxy answers with 202, or with a page, are sent in a heartbeat: each may run later.
 const ACCEPTED: u32 = 3;
 
 /// How long a look or a tidying up behind a heartbeat may take.
