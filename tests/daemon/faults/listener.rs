@@ -32,7 +32,9 @@ pub(super) fn under(outer: &[&str], command: &Command) -> Command {
 
 /// A command in the place of a shell that has done something before.
 pub(super) fn through(before: &str, command: &Command) -> Command {
-    under(&["sh", "-c", &format!("{before}; exec \"$0\" \"$@\"")], command)
+    // Whoever runs the tests in the background has the shell ignore some signals.
+    let exec = format!("{before}; exec env --default-signal \"$0\" \"$@\"");
+    under(&["sh", "-c", &exec], command)
 }
 
 /// Either listener's client.
