@@ -235,11 +235,13 @@ impl<'a> Field<'a> {
         if self.is_true(key) { plain } else { exclusive.as_f64() }
     }
 
-    /// `wanted`, or the nearest number allowed, as JSON.
+    /// `wanted`, or the nearest number allowed, as JSON; of an integer the next whole one.
     pub(super) fn clamp(&self, wanted: f64) -> Value {
-        let step = self.number("multipleOf").filter(|step| *step >= 1.0).unwrap_or(1.0);
+        let is_integer = self.kind() == Some("integer");
+        let step = self.number("multipleOf").filter(|step| *step > 1.0);
+        let step = step.or(is_integer.then_some(1.0)).filter(|step| !is_integer || step.fract() == 0.0);
         let at_least = wanted.max(self.minimum().unwrap_or(f64::MIN));
-        let stepped = if step > 1.0 { (at_least / step).ceil() * step } else { at_least };
+        let stepped = step.map_or(at_least, |step| (at_least / step).ceil() * step);
         number(stepped.min(self.maximum().unwrap_or(f64::MAX)))
     }
 

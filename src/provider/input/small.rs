@@ -378,6 +378,8 @@ mod tests {
             made_small("megapixels", json!({"type": "number", "default": 2, "minimum": 0})),
             json!(0.25)
         );
+        assert_eq!(made_small("megapixels", json!({"default": 2})), 1, "an integer has no quarters");
+        assert_eq!(made_small("width", json!({"default": 1024, "multipleOf": 1.5})), 256);
         assert_eq!(made_small("num_outputs", json!({"default": 1})), Value::Null, "it is small already");
         assert_eq!(made_small("max_tokens", json!({"default": -1})), 1, "that is without a limit");
         assert_eq!(
