@@ -111,9 +111,12 @@ fn is_assignment(text: &str) -> bool {
     let rest = rest.trim_start_matches([' ', '\t']);
     let lower = name.to_ascii_lowercase();
     let says_so = NAMES.iter().any(|word| lower.contains(word));
-    let colon = if says_so { ":" } else { ": " };
-    let value = rest.strip_prefix('=').or_else(|| rest.strip_prefix(colon));
-    let value = value.filter(|value| !value.starts_with("//"));
+    // A token may itself be an id and a secret with a colon between them.
+    let is_variable = name.contains('_') && name.to_ascii_uppercase() == name;
+    let is_known =
+        |value: &&str| is_variable || ["r8_", "hf_", "sk-"].iter().any(|start| value.starts_with(start));
+    let after_colon = rest.strip_prefix(": ").or_else(|| rest.strip_prefix(':').filter(is_known));
+    let value = rest.strip_prefix('=').or(after_colon).filter(|value| !value.starts_with("//"));
     let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.len() <= LONGEST_PLACEHOLDER
         && (says_so || lower.to_ascii_uppercase() == name);
@@ -255,6 +258,9 @@ mod tests {
             "tokens-are-long-enough",
             "bearer-of-news",
             "x-api-12345",
+            "keyid123:9f8e7d6c",
+            "tok_auth01:abcdef0123",
+            "monkey:a8f3c1d2e4",
             "xyz",
         ] {
             assert_eq!(of(text), None, "{text}");
