@@ -239,7 +239,7 @@ impl<'a> Field<'a> {
     pub(super) fn clamp(&self, wanted: f64) -> Value {
         let is_integer = self.kind() == Some("integer");
         let step = self.number("multipleOf").filter(|step| *step > 1.0);
-        let step = step.or(is_integer.then_some(1.0)).filter(|step| !is_integer || step.fract() == 0.0);
+        let step = step.filter(|step| !is_integer || step.fract() == 0.0).or(is_integer.then_some(1.0));
         let at_least = wanted.max(self.minimum().unwrap_or(f64::MIN));
         let stepped = step.map_or(at_least, |step| (at_least / step).ceil() * step);
         number(stepped.min(self.maximum().unwrap_or(f64::MAX)))

@@ -380,6 +380,7 @@ mod tests {
         );
         assert_eq!(made_small("megapixels", json!({"default": 2})), 1, "an integer has no quarters");
         assert_eq!(made_small("width", json!({"default": 1024, "multipleOf": 1.5})), 256);
+        assert_eq!(made_small("megapixels", json!({"default": 4, "multipleOf": 1.5})), 1);
         assert_eq!(made_small("num_outputs", json!({"default": 1})), Value::Null, "it is small already");
         assert_eq!(made_small("max_tokens", json!({"default": -1})), 1, "that is without a limit");
         assert_eq!(
