@@ -149,7 +149,12 @@ fn now() -> DateTime<Utc> {
 
 /// A warm answer to what was due then.
 fn answered(model: &Arc<Model>, known: &Known, due: DateTime<Utc>) -> Vec<Entry> {
-    let order = Order { model: model.clone(), cold_after: known.cold_after(model), known_setups: Vec::new() };
+    let order = Order {
+        model: model.clone(),
+        cold_after: known.cold_after(model),
+        known_setups: Vec::new(),
+        calibrates: false,
+    };
     let total = Duration::from_millis(431);
     let seen = Observation {
         sent_at: due,
@@ -186,7 +191,7 @@ fn a_thousand() -> (LiveStatus, Summaries) {
     let models = config.models.iter().map(live_model).collect();
     let day = Duration::from_hours(24);
     let sum = || Summary {
-        counts: [2_880, 0, 0, 0, 0, 0, 0, 0, 0],
+        counts: [2_880, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         warm: distribution(2_880),
         spent: SpentTimes { warm: day, ..SpentTimes::default() },
         ..Summary::default()

@@ -162,6 +162,8 @@ pub struct Model {
     pub lead: Lead,
     /// The wait beyond which a response counts as cold.
     pub cold_after: ColdAfter,
+    /// Whether some heartbeats are followed by a second one, which shows what a warm answer takes.
+    pub calibrate: bool,
     /// Cog only: whether it predicts, or only asks the health check.
     pub probe: Probe,
     /// Laid key by key over the input made from the model's schema.
@@ -217,7 +219,7 @@ pub enum Lead {
 /// `cold_after`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColdAfter {
-    /// Learned per model, from 2.5 s on.
+    /// Judged by probability, from what is learned of the model's waits.
     Auto,
     /// As written.
     Fixed(Duration),
@@ -260,6 +262,11 @@ impl std::fmt::Display for Target {
 }
 
 impl Model {
+    /// Whether calibration heartbeats are of use to it: it is judged by what is learned of its waits.
+    pub fn may_calibrate(&self) -> bool {
+        self.calibrate && self.cold_after == ColdAfter::Auto && self.probe == Probe::Predict
+    }
+
     /// Where the token of this model's requests comes from; none for a Cog server without one.
     pub fn token_source<'a>(&'a self, replicate: &'a Replicate) -> Option<&'a TokenSource> {
         match &self.token {

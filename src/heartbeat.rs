@@ -5,7 +5,7 @@
 
 use crate::config::Model;
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ pub struct Order {
     /// The setups (Cog's `setup.started_at`) already known of this model, so that a new one can
     /// be told from an old one while the heartbeat runs.
     pub known_setups: Vec<DateTime<Utc>>,
+    /// Whether it is sent right after an answer, to see how long this model's warm answers take.
+    pub calibrates: bool,
 }
 
 /// What a provider says while a heartbeat is still in flight.
@@ -149,11 +151,13 @@ pub enum Outcome {
     Unreachable,
     /// One was still in flight when it was due.
     Skipped,
+    /// It answered right after another answer: it shows the judge of cold and warm what a warm one takes.
+    Calibration,
 }
 
 impl Outcome {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Warm,
         Self::Cold,
         Self::Busy,
@@ -163,6 +167,7 @@ impl Outcome {
         Self::TimedOut,
         Self::Unreachable,
         Self::Skipped,
+        Self::Calibration,
     ];
 
     /// The contract's name for it.
@@ -177,12 +182,13 @@ impl Outcome {
             Self::TimedOut => "timed_out",
             Self::Unreachable => "unreachable",
             Self::Skipped => "skipped",
+            Self::Calibration => "calibration",
         }
     }
 
-    /// Whether it shows that the model is up: warm, cold or busy.
+    /// Whether it shows that the model is up: warm, cold, busy, or a calibration.
     pub const fn answered(self) -> bool {
-        matches!(self, Self::Warm | Self::Cold | Self::Busy)
+        matches!(self, Self::Warm | Self::Cold | Self::Busy | Self::Calibration)
     }
 }
 
@@ -196,6 +202,58 @@ pub enum Evidence {
     QueueWait,
     /// Neither is to be had: total − predict against `cold_after`.
     Latency,
+    /// Sent right after an answer: warm for that reason.
+    Calibrated,
+}
+
+/// The probability that a heartbeat's own outcome is the true one, from 0.5 to 1, in thousandths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Certainty(u16);
+
+impl Certainty {
+    /// Of what was observed, or decided by a rule.
+    pub const FULL: Self = Self(1000);
+
+    /// To the nearest thousandth; what is less than even is even.
+    pub fn of(probability: f64) -> Self {
+        Self((probability.clamp(0.5, 1.0) * 1000.0).round() as u16)
+    }
+
+    /// From thousandths; none of those that no outcome has.
+    pub const fn from_thousandths(thousandths: u64) -> Option<Self> {
+        match thousandths {
+            500..=1000 => Some(Self(thousandths as u16)),
+            _ => None,
+        }
+    }
+
+    /// In thousandths.
+    pub const fn thousandths(self) -> u16 {
+        self.0
+    }
+
+    /// As a number from 0.5 to 1.
+    pub fn probability(self) -> f64 {
+        f64::from(self.0) / 1000.0
+    }
+}
+
+impl Default for Certainty {
+    fn default() -> Self {
+        Self::FULL
+    }
+}
+
+impl Serialize for Certainty {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(self.probability())
+    }
+}
+
+impl<'de> Deserialize<'de> for Certainty {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        f64::deserialize(deserializer).map(Self::of)
+    }
 }
 
 /// A finished heartbeat, judged: what is kept, and what `last` and `beat` show.
@@ -211,6 +269,9 @@ pub struct Heartbeat {
     pub outcome: Outcome,
     /// What tells cold from warm; none where no prediction ran.
     pub evidence: Option<Evidence>,
+    /// How certain the outcome is.
+    #[serde(default)]
+    pub certainty: Certainty,
     /// Set where the model answered with a prediction.
     pub total: Option<Duration>,
     /// The wait in the queue and for the boot.
@@ -232,6 +293,7 @@ impl Heartbeat {
             done_at: instant,
             outcome,
             evidence: None,
+            certainty: Certainty::FULL,
             total: None,
             wait: None,
             predict: None,

@@ -127,6 +127,14 @@ impl Pace {
         held.max(leaves)
     }
 
+    /// Whether a create that nobody waits for may go: nothing is held or found to be short, and a tenth of the
+    /// limit is left.
+    pub fn has_spare(&self, now: Instant) -> bool {
+        let recent = self.sent.iter().filter(|at| now.saturating_duration_since(**at) < MINUTE).count();
+        let is_held = self.held_until.is_some_and(|until| until > now);
+        !is_held && !self.is_learned(now) && recent * 10 < self.configured as usize * 9
+    }
+
     /// A create goes out at `now`.
     pub fn send(&mut self, now: Instant) {
         while self.sent.front().is_some_and(|at| now.saturating_duration_since(*at) >= MINUTE) {

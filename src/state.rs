@@ -9,9 +9,11 @@ pub mod standing;
 #[cfg(test)]
 mod tests;
 
-use crate::classify::threshold::Threshold;
+use crate::classify::Past;
+use crate::classify::calibration::Calibrations;
+use crate::classify::judge::{Before, Judge};
 use crate::config::{ColdAfter, Lead, Model};
-use crate::heartbeat::{Heartbeat, Outcome, Phase, Rejection};
+use crate::heartbeat::{Evidence, Heartbeat, Outcome, Phase, Rejection};
 use crate::journal::{Entry, State, What};
 use chrono::{DateTime, TimeDelta, Utc};
 use refusals::{Block, Refusals};
@@ -49,7 +51,7 @@ const LONGEST_LEAD: Duration = Duration::from_mins(15);
 pub struct Known {
     /// What it was aimed at when this was learned: `cog http://…`.
     pub aimed: Option<String>,
-    /// The last heartbeat that finished; never a skipped or dropped one.
+    /// The last heartbeat that finished; never a calibration, a skipped or a dropped one.
     pub last: Option<Heartbeat>,
     /// When the last one was done that showed the model up: warm, cold, busy, or run and failed.
     pub answered_at: Option<DateTime<Utc>>,
@@ -71,8 +73,10 @@ pub struct Known {
     pub pause: Option<Pause>,
     /// The last boots, the latest at the end.
     pub boots: VecDeque<Duration>,
-    /// The learned boundary.
-    pub threshold: Threshold,
+    /// What was learned of its waits.
+    pub judge: Judge,
+    /// The calibration heartbeats that it had.
+    pub calibrations: Calibrations,
     /// The setups known, the latest seen at the end.
     pub setups: VecDeque<DateTime<Utc>>,
     /// Up to when its active hours are accounted for.
@@ -157,11 +161,12 @@ impl Known {
     }
 
     fn apply_heartbeat(&mut self, heartbeat: &Heartbeat) {
+        self.learn(heartbeat);
         match heartbeat.outcome {
             // No word about the model: neither streak nor `last` know of it.
             Outcome::Skipped => return,
             Outcome::RateLimited => {}
-            Outcome::Warm | Outcome::Cold | Outcome::Busy => {
+            Outcome::Warm | Outcome::Cold | Outcome::Busy | Outcome::Calibration => {
                 self.failed_in_a_row = 0;
                 self.failed_dues.clear();
             }
@@ -199,16 +204,35 @@ impl Known {
                 at: heartbeat.done_at,
             });
         }
-        let by_wait = matches!(
-            heartbeat.evidence,
-            Some(crate::heartbeat::Evidence::QueueWait | crate::heartbeat::Evidence::Latency)
-        );
-        if let (true, Some(wait)) = (by_wait, heartbeat.wait) {
-            self.threshold.learn(wait);
-        }
-        if heartbeat.sent_at <= heartbeat.done_at && !was_dropped(heartbeat) {
+        let is_regular = heartbeat.outcome != Outcome::Calibration && !was_dropped(heartbeat);
+        if is_regular && heartbeat.sent_at <= heartbeat.done_at {
             self.last = Some(heartbeat.clone());
         }
+    }
+
+    /// Learns from a heartbeat's wait, where that is what it was judged by.
+    fn learn(&mut self, heartbeat: &Heartbeat) {
+        if heartbeat.outcome == Outcome::Calibration {
+            self.calibrations.count(heartbeat.sent_at);
+        }
+        let before = match heartbeat.evidence {
+            Some(Evidence::Calibrated) => Before::Answer,
+            Some(Evidence::QueueWait | Evidence::Latency) => self.before(heartbeat.sent_at),
+            Some(Evidence::SetupTime) | None => return,
+        };
+        if let Some(wait) = heartbeat.wait {
+            self.judge.learn(wait, before);
+        }
+    }
+
+    /// What a heartbeat that is sent at `sent_at` is judged by.
+    pub fn past(&self, sent_at: DateTime<Utc>) -> Past<'_> {
+        Past { judge: &self.judge, before: self.before(sent_at) }
+    }
+
+    fn before(&self, sent_at: DateTime<Utc>) -> Before {
+        // An answer in the future is from before the clock was set back.
+        Before::since(self.answered_at.map(|answered| (sent_at - answered).to_std().unwrap_or_default()))
     }
 
     /// Whether a person must act. A refusal of the name or the input may pass where the model has
@@ -234,10 +258,10 @@ impl Known {
         }
     }
 
-    /// The wait beyond which a response counts as cold.
+    /// The wait beyond which a response counts as cold; by the learned judge, one whose odds are even.
     pub fn cold_after(&self, model: &Model) -> Duration {
         match model.cold_after {
-            ColdAfter::Auto => self.threshold.boundary(),
+            ColdAfter::Auto => self.judge.even(),
             ColdAfter::Fixed(fixed) => fixed,
         }
     }

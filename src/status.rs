@@ -10,7 +10,7 @@ pub mod history;
 pub mod intervals;
 mod notes;
 
-use crate::heartbeat::{Evidence, Heartbeat, Outcome};
+use crate::heartbeat::{Certainty, Evidence, Heartbeat, Outcome};
 pub use crate::journal::State;
 pub use crate::latency::{BootStatus, Percentiles};
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -158,6 +158,9 @@ pub struct LastHeartbeat {
     pub outcome: Outcome,
     /// What that rests on.
     pub evidence: Option<Evidence>,
+    /// The probability that the outcome is the true one, from 0.5 to 1.
+    #[serde(default)]
+    pub certainty: Certainty,
     /// What a user would have waited.
     pub total: Option<f64>,
     /// The queue and boot share of it.
@@ -200,6 +203,7 @@ impl From<&Heartbeat> for LastHeartbeat {
             sent_at: h.sent_at,
             outcome: h.outcome,
             evidence: h.evidence,
+            certainty: h.certainty,
             total: h.total.map(seconds),
             wait: h.wait.map(seconds),
             predict: h.predict.map(seconds),

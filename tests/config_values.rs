@@ -68,7 +68,7 @@ fn the_least_that_works_has_every_default() {
     assert_eq!(config.replicate.token, TokenSource::replicate());
     let model = &config.models[0];
     assert_eq!((model.interval, model.timeout), (Duration::from_secs(30), Duration::from_mins(10)));
-    assert_eq!((model.lead, model.cold_after), (Lead::Auto, ColdAfter::Auto));
+    assert_eq!((model.lead, model.cold_after, model.calibrate), (Lead::Auto, ColdAfter::Auto, true));
     assert_eq!((model.probe, model.enabled, &model.token), (Probe::Predict, true, &None));
     assert_eq!((model.timezone.as_str(), model.input.len()), ("UTC", 0));
 }
@@ -88,6 +88,8 @@ fn everything_the_contract_has() {
         (llama.lead, llama.cold_after),
         (Lead::Fixed(Duration::from_mins(2)), ColdAfter::Fixed(Duration::from_millis(2500)))
     );
+    assert_eq!((llama.calibrate, dream.calibrate), (true, false));
+    assert!(!llama.may_calibrate(), "its cold_after is a duration");
     assert_eq!(llama.timezone, "Asia/Kathmandu");
     assert_eq!(
         serde_json::to_value(&llama.input).unwrap(),

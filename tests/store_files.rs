@@ -197,7 +197,7 @@ fn a_newer_schema_is_refused_untouched() {
     newer.pragma_update(None, "user_version", 99).unwrap();
     drop(newer);
     let error = refused_untouched(&folder);
-    assert!(matches!(error, StoreError::Newer { found: 99, known: 3, .. }), "{error}");
+    assert!(matches!(error, StoreError::Newer { found: 99, known: 4, .. }), "{error}");
     assert_eq!(folder.names(), ["warmd.db"]);
 }
 
@@ -211,6 +211,12 @@ async fn a_file_of_schema_1_is_brought_up_with_all_that_it_holds() {
 #[tokio::test]
 async fn a_file_of_schema_2_is_brought_up_with_all_that_it_holds() {
     is_brought_up(include_bytes!("store/schema-2.db")).await;
+}
+
+/// The same again, with the judge of before: what that had learned is left out.
+#[tokio::test]
+async fn a_file_of_schema_3_is_brought_up_with_all_that_it_holds() {
+    is_brought_up(include_bytes!("store/schema-3.db")).await;
 }
 
 async fn is_brought_up(file: &[u8]) {
@@ -229,7 +235,7 @@ async fn is_brought_up(file: &[u8]) {
         (store.summary(model.clone(), since, now).await.unwrap(), events)
     };
     let header = fs::read(folder.path()).unwrap();
-    assert_eq!(header[60..64], 3_u32.to_be_bytes());
+    assert_eq!(header[60..64], 4_u32.to_be_bytes());
     let (store, recovered) = open(&folder.path()).unwrap();
     assert_eq!(recovered.notes, BTreeMap::from([("a".to_owned(), "b".to_owned())]));
     assert_eq!(store.summary(model, since, now).await.unwrap().models, kept.0.models);
@@ -256,7 +262,7 @@ fn the_schema_stands_in_the_header_while_the_file_is_in_use() {
     let folder = Folder::new();
     let _store = open(&folder.path()).unwrap();
     let header = fs::read(folder.path()).unwrap();
-    assert_eq!(header[60..64], 3_u32.to_be_bytes());
+    assert_eq!(header[60..64], 4_u32.to_be_bytes());
     assert_eq!(&header[68..72], b"wrmd");
 }
 

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 use warmd::clock;
 use warmd::config::value::ModelName;
-use warmd::heartbeat::{Evidence, Heartbeat, Outcome};
+use warmd::heartbeat::{Certainty, Evidence, Heartbeat, Outcome};
 use warmd::journal::{Entry, Spent, What};
 use warmd::latency::Distribution;
 use warmd::state::Known;
@@ -71,6 +71,7 @@ fn answer(name: &ModelName, due: DateTime<Utc>) -> [Entry; 2] {
         done_at,
         outcome: Outcome::Warm,
         evidence: Some(Evidence::QueueWait),
+        certainty: Certainty::FULL,
         total: Some(total),
         wait: Some(total / 4),
         predict: Some(total / 2),

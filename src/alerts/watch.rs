@@ -136,8 +136,9 @@ impl Watch {
                 }
             }
             // The row of failures is counted where the state is made of it; what was not sent, or not let
-            // through, says nothing of the model.
-            Outcome::Cold
+            // through, says nothing of the model; a calibration follows an answer that did.
+            Outcome::Calibration
+            | Outcome::Cold
             | Outcome::Failed
             | Outcome::TimedOut
             | Outcome::Unreachable

@@ -20,6 +20,7 @@ const INTERVAL: Key = key("interval", "a duration from \"1s\" to \"1d\", such as
 const TIMEOUT: Key = key("timeout", "a duration from \"1s\" to \"1h\", such as \"10m\"");
 const LEAD: Key = key("lead", "\"auto\", or a duration up to \"1d\", such as \"2m\"");
 const COLD_AFTER: Key = key("cold_after", "\"auto\", or a duration up to \"1h\", such as \"2s500ms\"");
+const CALIBRATE: Key = key("calibrate", "true or false");
 const ACTIVE: Key = key(
     "active",
     "a list of windows such as \"Mon-Fri 08:00-20:00\" or \"always\", and of names of [hours.NAME]",
@@ -54,7 +55,7 @@ pub(super) const DAEMON: Keys = &[
 ];
 
 /// `[defaults]`.
-pub(super) const DEFAULTS: Keys = &[TIMEZONE, INTERVAL, TIMEOUT, LEAD, COLD_AFTER, ACTIVE, CLOSED];
+pub(super) const DEFAULTS: Keys = &[TIMEZONE, INTERVAL, TIMEOUT, LEAD, COLD_AFTER, CALIBRATE, ACTIVE, CLOSED];
 
 /// `[replicate]`.
 pub(super) const REPLICATE: Keys = &[
@@ -90,6 +91,7 @@ pub(super) const MODEL: Keys = &[
     TIMEOUT,
     LEAD,
     COLD_AFTER,
+    CALIBRATE,
 ];
 
 /// `[[alerts]]`.

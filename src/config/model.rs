@@ -98,6 +98,7 @@ impl Reader<'_> {
             timeout: rhythm.timeout.unwrap_or(TIMEOUT),
             lead: rhythm.lead.unwrap_or(Lead::Auto),
             cold_after: rhythm.cold_after.unwrap_or(ColdAfter::Auto),
+            calibrate: rhythm.calibrate.unwrap_or(true),
             probe,
             input: input.unwrap_or(serde_json::Map::new()),
             enabled,

@@ -39,6 +39,7 @@ pub(super) struct Rhythm {
     pub(super) timeout: Field<Duration>,
     pub(super) lead: Field<Lead>,
     pub(super) cold_after: Field<ColdAfter>,
+    pub(super) calibrate: Field<bool>,
     active: Field<Vec<Active>>,
     closed: Field<Vec<Closed>>,
 }
@@ -59,6 +60,7 @@ impl Rhythm {
         timeout: Field::Absent,
         lead: Field::Absent,
         cold_after: Field::Absent,
+        calibrate: Field::Absent,
         active: Field::Absent,
         closed: Field::Absent,
     };
@@ -79,6 +81,7 @@ impl Rhythm {
             cold_after: section
                 .duration_or_auto(report, "cold_after", COLD_AFTER)
                 .map(|own| own.map_or(ColdAfter::Auto, ColdAfter::Fixed)),
+            calibrate: section.boolean(report, "calibrate"),
             active: active(section, report, hours),
             closed: closed(section, report),
         }
@@ -93,6 +96,7 @@ impl Rhythm {
             timeout: self.timeout.or(other.timeout),
             lead: self.lead.or(other.lead),
             cold_after: self.cold_after.or(other.cold_after),
+            calibrate: self.calibrate.or(other.calibrate),
             active: self.active.or(other.active),
             closed: self.closed.or(other.closed),
         }

@@ -13,6 +13,9 @@ use serde::Deserialize;
 struct Answer {
     model: String,
     heartbeat: LastHeartbeat,
+    /// Whether a calibration heartbeat follows it.
+    #[serde(default)]
+    calibration: bool,
 }
 
 pub(super) async fn run(session: &Session, model: &str) -> Result<(), Failure> {
@@ -36,6 +39,9 @@ pub(super) async fn run(session: &Session, model: &str) -> Result<(), Failure> {
     Err(Failure::Heartbeat { model: answer.model, outcome: words::model::outcome(heartbeat.outcome), reason })
 }
 
+const CALIBRATION: &str =
+    "a calibration heartbeat follows, to see what a warm answer takes; `calibrate = false` does without";
+
 fn told(answer: &Answer, look: &Look) -> String {
     let (outcome, style) = look::outcome(answer.heartbeat.outcome);
     let verdict = format!("{}: {}", answer.model, words::heartbeat::verdict(&answer.heartbeat));
@@ -54,6 +60,9 @@ fn told(answer: &Answer, look: &Look) -> String {
         text.push_str("  ");
         text.push_str(&line);
         text.push('\n');
+    }
+    if answer.calibration {
+        overview::paragraph(&mut text, look, "  ", CALIBRATION, str::to_owned);
     }
     text
 }

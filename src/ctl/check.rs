@@ -7,6 +7,7 @@ mod alert;
 
 pub use alert::CheckedAlert;
 
+use crate::classify::calibration::A_DAY;
 use crate::config::value::TokenSource;
 use crate::config::{Config, Env, Loaded, Model, Probe, Problem, Problems, Severity};
 use crate::ctl::peak::{self, Peak};
@@ -67,6 +68,8 @@ pub struct CheckedModel {
     pub interval: f64,
     /// Of the next seven days, on the average.
     pub heartbeats_per_day: f64,
+    /// Calibration heartbeats beside those, at most.
+    pub calibrations_per_day: u32,
     /// While it is open; null for what counts against no account.
     pub creates_per_minute: Option<f64>,
     /// Of its account's `creates_per_minute`, from 0 to 1 and beyond; null as above.
@@ -135,6 +138,9 @@ impl CheckReport {
         for told in lines {
             overview::paragraph(&mut text, look, "  ", &told, str::to_owned);
         }
+        if let Some(told) = self.calibrations() {
+            overview::paragraph(&mut text, look, "  ", &told, str::to_owned);
+        }
         let models = words::count(self.models.len() as u64, "model", "models");
         let warnings = match self.warnings.len() {
             0 => String::new(),
@@ -143,6 +149,17 @@ impl CheckReport {
         let good = format!("{} is good: {models}{warnings}", self.file);
         overview::paragraph(&mut text, look, "  ", &good, str::to_owned);
         text
+    }
+
+    /// What learning cold from warm costs beside the heartbeats.
+    fn calibrations(&self) -> Option<String> {
+        let models = self.models.iter().filter(|model| model.calibrations_per_day > 0).count();
+        let each = match models {
+            0 => return None,
+            1 => "for one model".to_owned(),
+            some => format!("for each of {some} models"),
+        };
+        Some(format!("at most {A_DAY} calibration heartbeats a day more {each}, to learn cold from warm"))
     }
 
     fn table(&self) -> Table {
@@ -188,6 +205,7 @@ impl CheckedModel {
             window,
             interval,
             heartbeats_per_day: if model.enabled { open / 7.0 / interval } else { 0.0 },
+            calibrations_per_day: if model.enabled && model.may_calibrate() { A_DAY } else { 0 },
             creates_per_minute: creates_per_minute(model),
             share,
         }

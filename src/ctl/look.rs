@@ -100,7 +100,7 @@ pub(super) const fn state(state: State) -> (&'static str, Style) {
 /// The words for an outcome, and their colour.
 pub(super) const fn outcome(outcome: Outcome) -> (&'static str, Style) {
     let style = match outcome {
-        Outcome::Warm | Outcome::Busy => GOOD,
+        Outcome::Warm | Outcome::Busy | Outcome::Calibration => GOOD,
         Outcome::Cold => CHILLY,
         Outcome::Failed | Outcome::Rejected | Outcome::TimedOut | Outcome::Unreachable => BAD,
         Outcome::RateLimited => WARNING,

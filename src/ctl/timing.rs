@@ -33,7 +33,7 @@ pub(super) fn lines(heartbeat: &LastHeartbeat, room: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::heartbeat::Outcome;
+    use crate::heartbeat::{Certainty, Outcome};
 
     fn heartbeat(outcome: Outcome) -> LastHeartbeat {
         let at = "2026-11-23T08:00:00Z".parse().unwrap();
@@ -43,6 +43,7 @@ mod tests {
             sent_at: at,
             outcome,
             evidence: None,
+            certainty: Certainty::FULL,
             total: answered.then_some(14.52),
             wait: answered.then_some(14.1),
             predict: answered.then_some(0.31),

@@ -41,7 +41,7 @@ pub enum Command {
     /// Whether it keeps a model of that name warm.
     Find(String, oneshot::Sender<Result<(), Refusal>>),
     /// One heartbeat now, or the one in flight.
-    Beat(String, oneshot::Sender<Result<Heartbeat, Refusal>>),
+    Beat(String, oneshot::Sender<Result<Beaten, Refusal>>),
     /// Hold a model's heartbeats, for that long.
     Pause(String, Option<Duration>, oneshot::Sender<Result<Option<DateTime<Utc>>, Refusal>>),
     /// Free them.
@@ -56,6 +56,15 @@ pub enum Command {
     Rezone(Zones),
     /// Fold the journal: calendar work.
     Fold,
+}
+
+/// A heartbeat that was asked for.
+#[derive(Debug, Clone)]
+pub struct Beaten {
+    /// As it was judged.
+    pub heartbeat: Heartbeat,
+    /// Whether a calibration heartbeat follows it.
+    pub calibration: bool,
 }
 
 /// Why the engine won't.

@@ -4,6 +4,7 @@
 //! Owns the timers and the heartbeats in flight; reads no file, and waits for nothing but events.
 
 mod asked;
+mod calibration;
 mod chores;
 mod ending;
 mod flight;
@@ -239,7 +240,12 @@ impl Engine {
     /// A due that has come: sends it, skips it, drops it, or waits for the account's pace.
     fn deal_with(&mut self, name: &ModelName, due: DateTime<Utc>, now: DateTime<Utc>) -> Dealt {
         let Some(slot) = self.slots.get_mut(name) else { return Dealt::Done };
-        if slot.flight.is_some() {
+        if let Some(flight) = &slot.flight {
+            // A calibration heartbeat takes no other one's place: the due waits for its end, up to the next.
+            let next = grid::after(name, slot.model.interval, due);
+            if flight.calibrates && now < next {
+                return Dealt::Wait(next);
+            }
             slot.cursor.dealt = now;
             slot.cursor.wanted = None;
             let why = "the one before it was still in flight";
@@ -373,6 +379,6 @@ impl Engine {
 enum Dealt {
     /// It is dealt with.
     Done,
-    /// The account's pace delays it until then.
+    /// It waits until then: for the account's pace, or for the end of a calibration heartbeat.
     Wait(DateTime<Utc>),
 }

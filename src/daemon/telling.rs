@@ -49,7 +49,7 @@ fn log_heartbeat(model: &str, heartbeat: &Heartbeat, in_hours: bool) {
     let (outcome, error) = (heartbeat.outcome.name(), heartbeat.error.as_deref());
     let (total, wait) = (seconds(heartbeat.total), seconds(heartbeat.wait));
     match heartbeat.outcome {
-        Outcome::Warm | Outcome::Busy | Outcome::Skipped => {
+        Outcome::Warm | Outcome::Busy | Outcome::Skipped | Outcome::Calibration => {
             let took = total.map(|total| format!(" in {total:.3} s")).unwrap_or_default();
             tracing::debug!(model, outcome, total, wait, error, "{model}: heartbeat {outcome}{took}");
         }

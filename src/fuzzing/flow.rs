@@ -64,6 +64,7 @@ fn follow(model: &Arc<Model>, (facts, seen): &(Facts, Option<Observation>)) {
             model: model.clone(),
             cold_after: known.cold_after(model),
             known_setups: known.setups.iter().copied().collect(),
+            calibrates: false,
         };
         let digested = digest::digest(&known, model, &order, seen.sent_at, &seen);
         for entry in &digested {

@@ -54,6 +54,23 @@ fn refusals_that_go_on_teach_the_limit_of_an_account_low_on_credit() {
     assert!(late < 12, "still refused {late} times in the last four minutes");
 }
 
+#[test]
+fn an_account_has_spare_creates_while_a_tenth_is_left_and_nothing_is_short() {
+    let now = clock::instant();
+    let mut pace = Pace::new(20);
+    for _ in 0..17 {
+        pace.send(now);
+    }
+    assert!(pace.has_spare(now));
+    pace.send(now);
+    assert!(!pace.has_spare(now), "18 of 20 are sent");
+    assert!(pace.has_spare(now + MINUTE));
+    let throttled = Limits { creates: 1, retry_after: Some(seconds(5.0)), ..Limits::default() };
+    pace.told(&throttled, true, now + MINUTE);
+    assert!(!pace.has_spare(now + MINUTE), "the provider holds it");
+    assert!(pace.has_spare(now + MINUTE + seconds(6.0)));
+}
+
 /// What came of one model's dues.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Fate {

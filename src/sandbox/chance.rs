@@ -31,6 +31,11 @@ impl Chance {
         self.next().is_multiple_of(n)
     }
 
+    /// A number from 0 to 1, the latter left out.
+    pub(super) const fn share(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
     /// A whole number below `n`.
     pub(super) const fn below(&mut self, n: u64) -> u64 {
         self.next() % n
@@ -59,7 +64,19 @@ pub(super) fn hex_of(text: &str) -> String {
 pub struct Spread {
     from: Duration,
     to: Duration,
+    shape: Shape,
 }
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// Evenly between the ends.
+    Even,
+    /// Log-normal: `from` is the median, one in a hundred is longer than `to`.
+    LogNormal,
+}
+
+/// One in a hundred lies so many standard deviations or more above the mean.
+const P99: f64 = 2.326;
 
 /// Why a text is no spread.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -75,12 +92,18 @@ pub enum SpreadError {
 impl Spread {
     /// Between the two, whichever is the longer.
     pub fn between(a: Duration, b: Duration) -> Self {
-        Self { from: a.min(b), to: a.max(b) }
+        Self { from: a.min(b), to: a.max(b), shape: Shape::Even }
     }
 
     /// Always the same.
     pub const fn fixed(duration: Duration) -> Self {
-        Self { from: duration, to: duration }
+        Self { from: duration, to: duration, shape: Shape::Even }
+    }
+
+    /// Log-normal, as the waits of a queue are: half of them are longer than `median`, one in a hundred is longer
+    /// than `p99`.
+    pub const fn log_normal(median: Duration, p99: Duration) -> Self {
+        Self { from: median, to: p99, shape: Shape::LogNormal }
     }
 
     /// Between two numbers of milliseconds.
@@ -88,12 +111,19 @@ impl Spread {
         Self::between(Duration::from_millis(from), Duration::from_millis(to))
     }
 
-    /// The longest it can bring.
+    /// The longest it can bring; of a log-normal one, all but one in a hundred.
     pub const fn longest(&self) -> Duration {
         self.to
     }
 
     pub(super) fn draw(&self, chance: &mut Chance) -> Duration {
+        if self.shape == Shape::LogNormal {
+            // Box and Muller's transform of two even shares.
+            let (radius, angle) = (1.0 - chance.share(), std::f64::consts::TAU * chance.share());
+            let normal = (-2.0 * radius.ln()).sqrt() * angle.cos();
+            let (median, p99) = (self.from.as_secs_f64(), self.to.as_secs_f64());
+            return self.from.mul_f64((p99 / median).powf(normal / P99));
+        }
         let width = u64::try_from(self.to.saturating_sub(self.from).as_nanos()).unwrap_or(u64::MAX);
         self.from + Duration::from_nanos(chance.below(width.saturating_add(1).max(1)))
     }
@@ -108,7 +138,7 @@ impl FromStr for Spread {
         if from > to {
             return Err(SpreadError::Backwards);
         }
-        Ok(Self { from, to })
+        Ok(Self::between(from, to))
     }
 }
 
@@ -135,6 +165,21 @@ mod tests {
         assert!(draws(7).iter().all(|d| (Duration::from_millis(5)..=Duration::from_millis(50)).contains(d)));
         let fixed = Duration::from_secs(2);
         assert_eq!(Spread::fixed(fixed).draw(&mut Chance::new(1)), fixed);
+    }
+
+    #[test]
+    fn a_log_normal_spread_has_its_median_and_its_slow_end() {
+        let spread = Spread::log_normal(Duration::from_millis(50), Duration::from_millis(160));
+        let mut chance = Chance::new(3);
+        let mut draws: Vec<Duration> = (0..10_000).map(|_| spread.draw(&mut chance)).collect();
+        draws.sort();
+        let near = |draw: Duration, millis: f64| (draw.as_secs_f64() * 1e3 / millis - 1.0).abs() < 0.1;
+        assert!(
+            near(draws[5_000], 50.0) && near(draws[9_900], 160.0),
+            "{:?} {:?}",
+            draws[5_000],
+            draws[9_900]
+        );
     }
 
     #[test]

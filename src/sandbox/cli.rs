@@ -107,6 +107,7 @@ impl Args {
             wait: self.warm,
             predict: self.predict,
             slots: usize::from(self.slots),
+            evicted_per_mille: 0,
             restarts_every: self.restarts_every,
             fails: None,
         }

@@ -48,8 +48,7 @@ pub async fn start(folder: &Path) -> io::Result<Demo> {
     Ok(Demo { sandbox, cog, config_toml, token: TOKEN })
 }
 
-/// Cold after so many seconds; boots beyond the 2.5 s at which a wait counts as cold until it is
-/// learned better.
+/// Cold after so many seconds.
 fn conduct(idle_seconds: u64) -> Conduct {
     Conduct {
         idle_timeout: Duration::from_secs(idle_seconds),

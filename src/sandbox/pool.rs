@@ -15,6 +15,9 @@ pub(super) type Moment = Duration;
 /// Whoever looks after a day must not have to live through a million boots.
 pub(super) const LEAST_BETWEEN_RESTARTS: Duration = Duration::from_secs(1);
 
+/// Nobody shuts an instance down that has just answered.
+const LEAST_BEFORE_EVICTION: Duration = Duration::from_millis(100);
+
 /// A prediction on its way through the pool.
 #[derive(Debug, Clone)]
 pub(super) struct Ticket {
@@ -106,6 +109,11 @@ impl Pool {
         if ticket.stuck {
             self.stuck.push(ticket);
             return;
+        }
+        let is_at_rest = now.saturating_sub(self.idle_since) > LEAST_BEFORE_EVICTION;
+        let per_mille = u64::from(self.conduct.evicted_per_mille);
+        if is_at_rest && per_mille > 0 && chance.below(1000) < per_mille {
+            self.evict();
         }
         self.waiting.push_back(ticket);
         if self.power == Power::Off {

@@ -63,6 +63,9 @@ pub struct Conduct {
     pub predict: Spread,
     /// How many predictions an instance runs at once.
     pub slots: usize,
+    /// The chance that an idle instance is shut down before a prediction comes, out of 1,000. One that answered
+    /// less than a tenth of a second ago is not.
+    pub evicted_per_mille: u16,
     /// It is shut down and boots again, by itself, this long after each boot.
     pub restarts_every: Option<Duration>,
     /// Its predictions fail, with this error.
@@ -77,6 +80,7 @@ impl Default for Conduct {
             wait: Spread::millis(5, 50),
             predict: Spread::millis(100, 400),
             slots: 1,
+            evicted_per_mille: 0,
             restarts_every: None,
             fails: None,
         }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::{ColdAfter, Lead, Probe, Target};
-use crate::heartbeat::{Evidence, Heartbeat, Outcome};
+use crate::heartbeat::{Certainty, Evidence, Heartbeat, Outcome};
 use crate::hours::grammar::Open;
 use crate::hours::zone::Zones;
 use crate::hours::{ActiveHours, Part};
@@ -25,6 +25,7 @@ fn model(name: &str, windows: &[&str], interval_s: u64) -> Model {
         timeout: Duration::from_mins(10),
         lead: Lead::Auto,
         cold_after: ColdAfter::Auto,
+        calibrate: true,
         probe: Probe::Predict,
         input: serde_json::Map::new(),
         enabled: true,
@@ -95,6 +96,7 @@ impl Life {
             done_at,
             outcome: self.outcome,
             evidence: Some(Evidence::QueueWait),
+            certainty: Certainty::FULL,
             total: None,
             wait: None,
             predict: None,

@@ -2,7 +2,7 @@
 //! seen, and how the hours up to it were spent. Pure.
 
 use super::{Known, delta};
-use crate::classify;
+use crate::classify::{self, Judged};
 use crate::clock::whole_micros;
 use crate::config::Model;
 use crate::heartbeat::{Answer, Heartbeat, Observation, Order, Outcome};
@@ -30,8 +30,7 @@ pub fn digest(
     due_at: DateTime<Utc>,
     seen: &Observation,
 ) -> Vec<Entry> {
-    let heartbeat = classify::judge(order, due_at, seen);
-    let had_to_boot = classify::had_to_boot(order, seen);
+    let Judged { heartbeat, had_to_boot } = classify::judged(order, known.past(seen.sent_at), due_at, seen);
     let in_hours = order.model.hours.at(heartbeat.sent_at).open;
     let mut entries = vec![What::Heartbeat { heartbeat: heartbeat.clone(), in_hours }];
     entries.extend(boot(known, &heartbeat, had_to_boot, seen, order.model.timeout));

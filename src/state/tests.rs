@@ -3,7 +3,6 @@
 use super::digest::{accounted, digest, unvouched};
 use super::standing::standing;
 use super::*;
-use crate::classify::threshold::START;
 use crate::config::{Probe, Target};
 use crate::heartbeat::{Answer, Evidence, Limits, Observation, Order, Setup, Signs};
 use crate::hours::grammar::Open;
@@ -25,6 +24,7 @@ fn model(windows: &[&str], interval_s: u64) -> Arc<Model> {
         timeout: Duration::from_mins(10),
         lead: Lead::Auto,
         cold_after: ColdAfter::Auto,
+        calibrate: true,
         probe: Probe::Predict,
         input: serde_json::Map::new(),
         enabled: true,
@@ -63,6 +63,7 @@ impl Story {
             model: self.model.clone(),
             cold_after: self.known.cold_after(&self.model),
             known_setups: self.known.setups.iter().copied().collect(),
+            calibrates: false,
         };
         let seen = Observation {
             sent_at: at(sent),
@@ -246,7 +247,12 @@ fn a_server_that_is_refused_while_its_setup_has_begun_counts_a_boot_once_it_is_b
 #[test]
 fn hours_edited_while_a_heartbeat_is_in_flight_count_as_they_are_now() {
     let mut story = Story::begin(model(&["always"], 30), at(0.0));
-    let order = Order { model: story.model.clone(), cold_after: START, known_setups: Vec::new() };
+    let order = Order {
+        model: story.model.clone(),
+        cold_after: Duration::from_secs(2),
+        known_setups: Vec::new(),
+        calibrates: false,
+    };
     story.model = model(&["13:00-14:00"], 30);
     let seen = Observation {
         sent_at: at(5.0),

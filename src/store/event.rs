@@ -114,7 +114,7 @@ impl Streaks {
     fn heartbeat(&mut self, model: u32, heartbeat: &Heartbeat, in_hours: bool) -> Option<(EventKind, Value)> {
         let seconds = |d: Option<std::time::Duration>| d.map(|d| d.as_secs_f64());
         match heartbeat.outcome {
-            Outcome::Warm | Outcome::Busy => {
+            Outcome::Warm | Outcome::Busy | Outcome::Calibration => {
                 self.0.remove(&model);
                 None
             }

@@ -97,27 +97,29 @@ pub(crate) fn histogram(bytes: &[u8]) {
     assert_eq!(back.percentiles(), twice.percentiles());
 }
 
-/// A row of sums: nine outcomes, cold ones within hours, boots, three times spent, three histograms.
+/// A row of sums: ten outcomes, cold ones within hours, boots, three times spent, three histograms.
 pub(crate) fn sums(bytes: &[u8]) {
     thread_local! {
         static FILE: Connection = {
             let file = Connection::open_in_memory().expect("a database in memory");
-            file.execute_batch(super::schema::MIGRATIONS[0]).expect("the tables");
+            for step in super::schema::MIGRATIONS {
+                file.execute_batch(step).expect("the tables");
+            }
             file
         };
     }
-    let (numbers, blob) = bytes.split_at(bytes.len().min(14 * 8));
+    let (numbers, blob) = bytes.split_at(bytes.len().min(15 * 8));
     let mut numbers = numbers.chunks_exact(8).map(|n| i64::from_le_bytes(n.try_into().unwrap_or_default()));
     let mut number = || numbers.next().unwrap_or_default();
     FILE.with(|file| {
-        let marks = vec!["?"; 17].join(", ");
+        let marks = vec!["?"; 18].join(", ");
         let insert =
             format!("INSERT INTO interval (model, width, start, {COLUMNS}) VALUES (1, 3600, 0, {marks})");
         let mut insert = file.prepare_cached(&insert).expect("a statement");
-        for at in 1..=14 {
+        for at in 1..=15 {
             insert.raw_bind_parameter(at, number()).expect("a number");
         }
-        for at in 15..=17 {
+        for at in 16..=18 {
             insert.raw_bind_parameter(at, blob).expect("bytes");
         }
         insert.raw_execute().expect("a row");

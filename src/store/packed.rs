@@ -12,7 +12,7 @@ mod form;
 mod old;
 
 use crate::config::value::ModelName;
-use crate::heartbeat::{Evidence, Heartbeat, Outcome, Rejection, Setup};
+use crate::heartbeat::{Certainty, Evidence, Heartbeat, Outcome, Rejection, Setup};
 use crate::journal::{Entry, Spent, State, What};
 use chrono::{DateTime, Utc};
 use form::{Last, Reader};
@@ -78,6 +78,7 @@ struct Beat<'a> {
     done: i64,
     outcome: Outcome,
     evidence: Option<Evidence>,
+    certainty: Certainty,
     total: Option<u64>,
     wait: Option<u64>,
     predict: Option<u64>,
@@ -216,6 +217,7 @@ fn told(what: &What) -> Told<'_> {
             done: h.done_at.timestamp_micros(),
             outcome: h.outcome,
             evidence: h.evidence,
+            certainty: h.certainty,
             total: h.total.map(micros),
             wait: h.wait.map(micros),
             predict: h.predict.map(micros),
@@ -318,6 +320,7 @@ impl Told<'_> {
                     done_at: moment(beat.done)?,
                     outcome: beat.outcome,
                     evidence: beat.evidence,
+                    certainty: beat.certainty,
                     total: beat.total.map(Duration::from_micros),
                     wait: beat.wait.map(Duration::from_micros),
                     predict: beat.predict.map(Duration::from_micros),

@@ -9,7 +9,7 @@ pub(super) const APPLICATION_ID: u32 = 0x7772_6d64;
 pub(super) const VERSION: u32 = MIGRATIONS.len() as u32;
 
 /// The step from each version to the next; never edited once released.
-pub(super) const MIGRATIONS: [&str; 3] = [TO_1, TO_2, TO_3];
+pub(super) const MIGRATIONS: [&str; 4] = [TO_1, TO_2, TO_3, TO_4];
 
 /// - `model`: names, written once; `seen` is the last hour that has an entry.
 /// - `journal`: a row for what was written together or gathered in the tail, `until` the latest instant its entries speak of, `body` the entries
@@ -74,4 +74,9 @@ CREATE TABLE lineage (
     id INTEGER PRIMARY KEY
 ) STRICT;
 INSERT INTO lineage VALUES (random());
+";
+
+/// - `interval.calibration`: the heartbeats of that outcome.
+const TO_4: &str = "
+ALTER TABLE interval ADD COLUMN calibration INTEGER NOT NULL DEFAULT 0;
 ";

@@ -8,11 +8,14 @@ use crate::latency::{Distribution, LatencyError, Open};
 use rusqlite::{Connection, Row};
 use std::time::Duration;
 
+/// How many outcomes there are.
+const OUTCOMES: usize = Outcome::ALL.len();
+
 /// What happened to a model within a span.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Summary {
     /// Heartbeats by outcome, in the order of [`Outcome::ALL`].
-    pub counts: [u64; 9],
+    pub counts: [u64; OUTCOMES],
     /// `total` of those that were warm.
     pub warm: Distribution,
     /// `total` of those that were cold.
@@ -117,18 +120,18 @@ impl Summary {
     /// What is told in such a row beside the histograms.
     fn figures(row: &Row<'_>) -> rusqlite::Result<Self> {
         let whole = |i: usize| row.get::<_, i64>(i).map(i64::unsigned_abs);
-        let mut counts = [0; 9];
+        let mut counts = [0; OUTCOMES];
         for (i, count) in counts.iter_mut().enumerate() {
             *count = whole(i)?;
         }
         Ok(Self {
             counts,
-            cold_in_hours: whole(9)?,
-            boots: whole(10)?,
+            cold_in_hours: whole(10)?,
+            boots: whole(11)?,
             spent: SpentTimes {
-                warm: Duration::from_nanos(whole(11)?),
-                cold: Duration::from_nanos(whole(12)?),
-                unknown: Duration::from_nanos(whole(13)?),
+                warm: Duration::from_nanos(whole(12)?),
+                cold: Duration::from_nanos(whole(13)?),
+                unknown: Duration::from_nanos(whole(14)?),
             },
             ..Self::default()
         })
@@ -162,7 +165,8 @@ impl Summary {
         let times = |d: &Distribution| Some(d.to_bytes()).filter(|bytes| !bytes.is_empty());
         let mut save = tx.prepare_cached(&format!(
             "INSERT OR REPLACE INTO interval (model, width, start, {COLUMNS})
-             VALUES (?18, ?19, ?20, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
+             VALUES (?19, ?20, ?21, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+                     ?18)"
         ))?;
         let mut at = 0;
         for value in whole.counts.into_iter().chain([whole.cold_in_hours, whole.boots]) {
@@ -239,8 +243,8 @@ pub(super) type Interval = (u32, i64, i64);
 
 /// A summary's columns in the table `interval`, in the order in which [`Summary::read`] takes them.
 pub(super) const COLUMNS: &str = "warm, cold, busy, failed, rejected, rate_limited, timed_out, unreachable, \
-     skipped, cold_in_hours, boots, spent_warm_ns, spent_cold_ns, spent_unknown_ns, warm_times, cold_times, \
-     boot_times";
+     skipped, calibration, cold_in_hours, boots, spent_warm_ns, spent_cold_ns, spent_unknown_ns, warm_times, \
+     cold_times, boot_times";
 
 /// The histograms among them: warm, cold, boots.
-const TIMES: std::ops::Range<usize> = 14..17;
+const TIMES: std::ops::Range<usize> = 15..18;

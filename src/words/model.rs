@@ -17,6 +17,7 @@ pub(crate) const fn outcome(outcome: Outcome) -> &'static str {
         Outcome::TimedOut => "timed out",
         Outcome::Unreachable => "unreachable",
         Outcome::Skipped => "skipped",
+        Outcome::Calibration => "calibration",
     }
 }
 

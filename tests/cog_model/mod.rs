@@ -30,6 +30,7 @@ pub fn model(url: &str, input: Value) -> Model {
         timeout: Duration::from_mins(1),
         lead: Lead::Auto,
         cold_after: ColdAfter::Auto,
+        calibrate: true,
         probe: Probe::Predict,
         input,
         enabled: true,
@@ -79,6 +80,7 @@ impl Warmer {
             model: Arc::clone(&self.model),
             cold_after: Duration::from_millis(2500),
             known_setups: self.known.clone(),
+            calibrates: false,
         };
         let (seen, phases) = phases_of(async |tell| self.cog.beat(&order, tell).await).await;
         self.known.extend(seen.signs.setup.map(|setup| setup.started_at));

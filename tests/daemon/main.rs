@@ -12,6 +12,7 @@ mod export;
 mod faults;
 mod history;
 mod inputs;
+mod judge;
 mod leak;
 mod lifecycle;
 mod metrics;

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use std::path::Path;
 use std::time::Duration;
 use tokio::runtime::Runtime;
-use warmd::heartbeat::{Evidence, Heartbeat, Outcome};
+use warmd::heartbeat::{Certainty, Evidence, Heartbeat, Outcome};
 use warmd::journal::{Entry, Spent, State, What};
 use warmd::store::Store;
 
@@ -64,6 +64,7 @@ impl Past {
                 done_at: done,
                 outcome,
                 evidence: total.map(|_| Evidence::QueueWait),
+                certainty: Certainty::FULL,
                 total,
                 wait: total.map(|_| if cold { boot } else { Duration::from_millis(20) }),
                 predict: total.map(|_| Duration::from_millis(self.millis / 2)),

@@ -84,7 +84,7 @@ fn agreement(truth: &Truth, warmd: &Warmd, count: usize) -> (usize, usize) {
         let judged = warmd.outcomes(&name(number));
         for (truly, judged) in truly.iter().zip(&judged) {
             match judged.as_str() {
-                "warm" if !truly => right += 1,
+                "warm" | "calibration" if !truly => right += 1,
                 "cold" if *truly => right += 1,
                 other => {
                     wrong += 1;
@@ -256,11 +256,11 @@ fn slow_queues_are_told_from_boots() {
     };
     let (replicate, _home, warmd) = asked_in_turn(&conduct, 12, 10);
     let (right, wrong) = agreement(&replicate.truth(), &warmd, 12);
-    assert!(right + wrong >= 118 && wrong * 100 <= right + wrong, "{right} right, {wrong} wrong");
+    assert!(right + wrong >= 118 && wrong * 50 <= right + wrong, "{right} right, {wrong} wrong");
 }
 
 #[test]
-fn short_boots_are_learned_once_twenty_of_each_were_seen() {
+fn short_boots_are_learned_and_what_was_learned_survives_a_kill() {
     let conduct = Conduct {
         idle_timeout: Duration::from_millis(500),
         wait: Spread::millis(5, 100),

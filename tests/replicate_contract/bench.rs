@@ -60,12 +60,18 @@ pub(super) fn order(target: Target, timeout: &str) -> Order {
         timeout: parse_duration(timeout).unwrap(),
         lead: Lead::Auto,
         cold_after: ColdAfter::Auto,
+        calibrate: true,
         probe: Probe::Predict,
         input: Map::from_iter([("prompt".to_owned(), json!("a dog"))]),
         enabled: true,
         token: None,
     };
-    Order { model: Arc::new(model), cold_after: Duration::from_millis(300), known_setups: Vec::new() }
+    Order {
+        model: Arc::new(model),
+        cold_after: Duration::from_millis(300),
+        known_setups: Vec::new(),
+        calibrates: false,
+    }
 }
 
 pub(super) fn token() -> Token {

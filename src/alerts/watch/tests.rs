@@ -70,7 +70,7 @@ impl Scene {
                 self.state = if self.bad >= 3 { State::Failing } else { State::Cold };
             }
             Outcome::Rejected => (self.bad, self.state) = (0, State::Blocked),
-            Outcome::RateLimited | Outcome::Skipped => {}
+            Outcome::RateLimited | Outcome::Skipped | Outcome::Calibration => {}
         }
         self.watch.saw(&Entry { model: name("llama"), at: self.now, what });
         self.last = Some(heartbeat(outcome, self.now));

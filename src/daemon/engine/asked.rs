@@ -5,8 +5,8 @@ use super::slot::{Asked, Slot, Waiters};
 use crate::clock;
 use crate::config::nearest::nearest;
 use crate::config::value::{ModelName, format_duration};
-use crate::daemon::command::{Command, Refusal};
-use crate::heartbeat::{Heartbeat, Outcome};
+use crate::daemon::command::{Beaten, Command, Refusal};
+use crate::heartbeat::Outcome;
 use crate::journal::{Entry, State, What};
 use crate::state::{delta, digest};
 use crate::status::assemble::{LiveModel, LiveStatus};
@@ -106,7 +106,7 @@ impl Engine {
         Some(now + delta(wait))
     }
 
-    fn beat(&mut self, name: &str, now: DateTime<Utc>, reply: oneshot::Sender<Result<Heartbeat, Refusal>>) {
+    fn beat(&mut self, name: &str, now: DateTime<Utc>, reply: oneshot::Sender<Result<Beaten, Refusal>>) {
         let name = match self.find(name) {
             Ok(name) => name,
             Err(refusal) => return drop(reply.send(Err(refusal))),
@@ -117,7 +117,8 @@ impl Engine {
             let refusal = Refusal::Unequipped { name: name.as_str().to_owned(), reason };
             return drop(reply.send(Err(refusal)));
         }
-        if let Some(flight) = &mut slot.flight {
+        // A calibration heartbeat is not the one that was asked for.
+        if let Some(flight) = slot.flight.as_mut().filter(|flight| !flight.calibrates) {
             flight.waiters.join(reply);
         } else {
             let until = clock::instant() + ASKED_PATIENCE;
@@ -135,6 +136,10 @@ impl Engine {
         if slot.provider.is_none() {
             // Its token went with a reload.
             slot.asked = None;
+            return None;
+        }
+        if slot.flight.is_some() {
+            // It is looked at again when the calibration heartbeat is back.
             return None;
         }
         let instant = clock::instant();
@@ -155,7 +160,7 @@ impl Engine {
         );
         let entry = digest::not_sent(&slot.model, Outcome::RateLimited, asked.at, now, &why);
         if let What::Heartbeat { heartbeat, .. } = &entry.what {
-            asked.waiters.tell(heartbeat);
+            asked.waiters.tell(&Beaten { heartbeat: heartbeat.clone(), calibration: false });
         }
         self.record(entry);
         None

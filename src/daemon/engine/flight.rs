@@ -5,6 +5,7 @@ use super::chores::AHEAD;
 use super::slot::{Flight, Waiters};
 use crate::clock::{self, Stopwatch};
 use crate::config::value::{ModelName, Token};
+use crate::daemon::command::Beaten;
 use crate::daemon::panics;
 use crate::drill;
 use crate::heartbeat::{Answer, Heartbeat, Limits, Observation, Order, Outcome, Phase, Signs};
@@ -33,6 +34,21 @@ impl Engine {
         let Some(slot) = self.slots.get_mut(name) else { return };
         slot.cursor.dealt = slot.cursor.dealt.max(now);
         slot.cursor.wanted = None;
+        let waiters = slot.asked.take().map(|asked| asked.waiters);
+        let waiters = waiters.unwrap_or_else(|| Waiters::of(name.clone()));
+        self.fly(name, due, now, waiters, false);
+    }
+
+    /// Puts a heartbeat on its way.
+    pub(super) fn fly(
+        &mut self,
+        name: &ModelName,
+        due: DateTime<Utc>,
+        now: DateTime<Utc>,
+        waiters: Waiters,
+        calibrates: bool,
+    ) {
+        let Some(slot) = self.slots.get_mut(name) else { return };
         let Some(provider) = slot.provider.clone() else { return };
         if let Some(account) = slot.account.as_ref().and_then(|token| self.accounts.get_mut(token)) {
             account.pace.send(clock::instant());
@@ -41,9 +57,8 @@ impl Engine {
             model: slot.model.clone(),
             cold_after: slot.known.cold_after(&slot.model),
             known_setups: slot.known.setups.iter().copied().collect(),
+            calibrates,
         };
-        let waiters = slot.asked.take().map(|asked| asked.waiters);
-        let waiters = waiters.unwrap_or_else(|| Waiters::of(name.clone()));
         self.flown += 1;
         let (flight, model, account) = (self.flown, name.clone(), slot.account.clone());
         let (phase_sender, phase) = watch::channel(Phase::Sent);
@@ -54,7 +69,8 @@ impl Engine {
         self.aboard.insert(handle.id(), (name.clone(), flight));
         let sent = InFlight { due_at: due, sent_at: now, phase: Phase::Sent };
         let sent_at = clock::instant();
-        slot.flight = Some(Flight { number: flight, account, handle, phase, sent, sent_at, waiters });
+        slot.flight =
+            Some(Flight { number: flight, account, handle, phase, sent, sent_at, calibrates, waiters });
     }
 
     /// Takes in a heartbeat that has come back.
@@ -92,7 +108,15 @@ impl Engine {
             // Another token was refused than the one that it has by now.
             self.want(&landed.model, clock::now());
         }
-        flight.land(&heartbeat);
+        let instant = clock::instant();
+        if flight.calibrates {
+            self.calibrated(&landed.model, &heartbeat, instant);
+        }
+        let calibration = !flight.calibrates && self.wants_calibration(&landed.model, &heartbeat, instant);
+        flight.land(&Beaten { heartbeat, calibration });
+        if calibration {
+            self.calibrate(&landed.model);
+        }
         self.look_at(&landed.model);
     }
 

@@ -6,7 +6,7 @@ use super::timers::Timer;
 use crate::clock;
 use crate::config::Model;
 use crate::config::value::Token;
-use crate::heartbeat::{Heartbeat, Phase, Rejection};
+use crate::heartbeat::{Phase, Rejection};
 use crate::journal::{Entry, State};
 use crate::provider::Provider;
 use crate::schedule::{self, Cursor, Plan};
@@ -18,7 +18,7 @@ use std::time::Instant;
 use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
 
-use super::super::command::Refusal;
+use super::super::command::{Beaten, Refusal};
 
 /// One model in the engine.
 pub(super) struct Slot {
@@ -36,6 +36,8 @@ pub(super) struct Slot {
     pub(super) cursor: Cursor,
     pub(super) plan: Plan,
     pub(super) timer: Timer,
+    /// No calibration heartbeat is sent before, after one that brought no answer.
+    pub(super) calibrates_after: Option<Instant>,
     /// When its hours were last looked at for what no answer can vouch for any more.
     pub(super) settled_at: Instant,
 }
@@ -49,6 +51,8 @@ pub(super) struct Flight {
     pub(super) phase: watch::Receiver<Phase>,
     pub(super) sent: InFlight,
     pub(super) sent_at: Instant,
+    /// Whether it is a calibration heartbeat.
+    pub(super) calibrates: bool,
     pub(super) waiters: Waiters,
 }
 
@@ -65,7 +69,7 @@ pub(super) struct Asked {
 #[derive(Debug)]
 pub(super) struct Waiters {
     model: ModelName,
-    replies: Vec<oneshot::Sender<Result<Heartbeat, Refusal>>>,
+    replies: Vec<oneshot::Sender<Result<Beaten, Refusal>>>,
 }
 
 impl Slot {
@@ -81,6 +85,7 @@ impl Slot {
             flight: None,
             asked: None,
             cursor,
+            calibrates_after: None,
             settled_at: clock::instant(),
             plan,
             timer: None,
@@ -103,7 +108,10 @@ impl Slot {
 
     /// Notes that a heartbeat is wanted at once, where that is due at all: one in flight is it.
     pub(super) fn want(&mut self, now: DateTime<Utc>) {
-        self.cursor.wanted = schedule::want(&self.model, &self.known, now).filter(|_| self.flight.is_none());
+        self.cursor.wanted = schedule::want(&self.model, &self.known, now).filter(|_| {
+            // A calibration heartbeat is not it.
+            self.flight.as_ref().is_none_or(|flight| flight.calibrates)
+        });
     }
 
     pub(super) fn standing(&self, now: DateTime<Utc>) -> (State, Option<String>) {
@@ -135,15 +143,15 @@ impl Waiters {
         Self { model, replies: Vec::new() }
     }
 
-    pub(super) fn join(&mut self, reply: oneshot::Sender<Result<Heartbeat, Refusal>>) {
+    pub(super) fn join(&mut self, reply: oneshot::Sender<Result<Beaten, Refusal>>) {
         self.replies.push(reply);
     }
 
     /// It has come back, or was not sent at all.
-    pub(super) fn tell(mut self, heartbeat: &Heartbeat) {
+    pub(super) fn tell(mut self, beaten: &Beaten) {
         for reply in self.replies.drain(..) {
             // Whoever asked may have gone away meanwhile.
-            let _ = reply.send(Ok(heartbeat.clone()));
+            let _ = reply.send(Ok(beaten.clone()));
         }
     }
 }
@@ -159,9 +167,9 @@ impl Drop for Waiters {
 
 impl Flight {
     /// It has landed: tells whoever waits for it.
-    pub(super) fn land(mut self, heartbeat: &Heartbeat) {
+    pub(super) fn land(mut self, beaten: &Beaten) {
         let nobody = Waiters::of(self.waiters.model.clone());
-        std::mem::replace(&mut self.waiters, nobody).tell(heartbeat);
+        std::mem::replace(&mut self.waiters, nobody).tell(beaten);
     }
 }
 

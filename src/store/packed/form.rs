@@ -7,7 +7,7 @@
 //! files in use: new ones are added, none is given away.
 
 use super::{Beat, Exact, Item, PackedError, Told};
-use crate::heartbeat::{Evidence, Outcome, Rejection};
+use crate::heartbeat::{Certainty, Evidence, Outcome, Rejection};
 use crate::journal::{Spent, State};
 
 /// A heartbeat that ended at its `at`, without an error or a rejection.
@@ -21,6 +21,8 @@ const RESUMED: u8 = 6;
 const AIMED: u8 = 7;
 const STATE: u8 = 8;
 const TRACKED: u8 = 9;
+/// A heartbeat that is not certain, told as [`HEARTBEAT`] is, its certainty in thousandths after it.
+const DOUBTFUL: u8 = 10;
 
 const SAME_MODEL: u8 = 1 << 4;
 const SAME_AT: u8 = 1 << 5;
@@ -28,7 +30,7 @@ const SAME_AT: u8 = 1 << 5;
 const ONE: u8 = 1 << 6;
 const TWO: u8 = 1 << 7;
 
-const OUTCOMES: [Outcome; 9] = [
+const OUTCOMES: [Outcome; 10] = [
     Outcome::Warm,
     Outcome::Cold,
     Outcome::Busy,
@@ -38,6 +40,7 @@ const OUTCOMES: [Outcome; 9] = [
     Outcome::TimedOut,
     Outcome::Unreachable,
     Outcome::Skipped,
+    Outcome::Calibration,
 ];
 const EVIDENCE: [Option<Evidence>; 4] =
     [None, Some(Evidence::SetupTime), Some(Evidence::QueueWait), Some(Evidence::Latency)];
@@ -77,7 +80,12 @@ pub(super) fn write(out: &mut Vec<u8>, last: &mut Last, item: &Item<'_>) {
     }
     *last = Last { model: item.model, at };
     match item.what {
-        Told::Heartbeat(beat) => heartbeat(out, &beat, at, kind == PLAIN),
+        Told::Heartbeat(beat) => {
+            heartbeat(out, &beat, at, kind == PLAIN);
+            if kind == DOUBTFUL {
+                varint(out, beat.certainty.thousandths().into());
+            }
+        }
         Told::Boot { took } => took.into_iter().for_each(|took| varint(out, took)),
         Told::Spent { from, to, .. } => {
             apart(out, to, at);
@@ -106,9 +114,14 @@ fn head(item: &Item<'_>) -> (u8, u8) {
     let bit = |bit, so| if so { bit } else { 0 };
     match item.what {
         Told::Heartbeat(beat) => {
-            let plain = beat.done == item.at && beat.error.is_none() && beat.rejection.is_none();
+            let is_plain = beat.done == item.at && beat.error.is_none() && beat.rejection.is_none();
             let own = bit(ONE, beat.in_hours) | bit(TWO, beat.predict.is_some());
-            (if plain { PLAIN } else { HEARTBEAT }, own)
+            let kind = match beat.certainty {
+                Certainty::FULL if is_plain => PLAIN,
+                Certainty::FULL => HEARTBEAT,
+                _ => DOUBTFUL,
+            };
+            (kind, own)
         }
         Told::Boot { took } => (BOOT, bit(ONE, took.is_some())),
         Told::Spent { how, .. } => (SPENT, number(&SPENTS, &how) << 6),
@@ -121,7 +134,7 @@ fn head(item: &Item<'_>) -> (u8, u8) {
     }
 }
 
-/// Its second byte: the outcome in the four low bits, the evidence in two, then whether there is a total
+/// Its second byte: the outcome in the four low bits, the evidence in two (of a calibration it is known), then whether there is a total
 /// and a wait.
 fn heartbeat(out: &mut Vec<u8>, beat: &Beat<'_>, at: i64, plain: bool) {
     let verdict = number(&OUTCOMES, &beat.outcome) | number(&EVIDENCE, &beat.evidence) << 4;
@@ -202,15 +215,11 @@ impl<'a> Reader<'a> {
         let (one, two) = (head & ONE != 0, head & TWO != 0);
         let what = match head & 0x0f {
             PLAIN => Told::Heartbeat(self.heartbeat(at, one, two)?),
-            HEARTBEAT => {
-                let beat = self.heartbeat(at, one, two)?;
-                let done = self.apart(at)?;
-                let error = match self.varint()? {
-                    0 => None,
-                    len => Some(self.text(len - 1)?),
-                };
-                let rejection = one_of(&REJECTIONS, self.byte()?)?;
-                Told::Heartbeat(Beat { done, error, rejection, ..beat })
+            HEARTBEAT => Told::Heartbeat(self.whole_heartbeat(at, one, two)?),
+            DOUBTFUL => {
+                let beat = self.whole_heartbeat(at, one, two)?;
+                let certainty = Certainty::from_thousandths(self.varint()?).ok_or(PackedError::Strange)?;
+                Told::Heartbeat(Beat { certainty, ..beat })
             }
             BOOT => Told::Boot { took: self.maybe(one, Self::varint)? },
             SPENT => {
@@ -241,17 +250,30 @@ impl<'a> Reader<'a> {
         Ok(Some(Item { model, at, what }))
     }
 
+    fn whole_heartbeat(&mut self, at: i64, in_hours: bool, predict: bool) -> Result<Beat<'a>, PackedError> {
+        let beat = self.heartbeat(at, in_hours, predict)?;
+        let done = self.apart(at)?;
+        let error = match self.varint()? {
+            0 => None,
+            len => Some(self.text(len - 1)?),
+        };
+        Ok(Beat { done, error, rejection: one_of(&REJECTIONS, self.byte()?)?, ..beat })
+    }
+
     /// As far as a plain one goes.
     fn heartbeat(&mut self, at: i64, in_hours: bool, predict: bool) -> Result<Beat<'a>, PackedError> {
         let verdict = self.byte()?;
         let due = self.apart(at)?;
+        let outcome = one_of(&OUTCOMES, verdict & 0x0f)?;
+        let evidence = one_of(&EVIDENCE, verdict >> 4 & 0x03)?;
         Ok(Beat {
             in_hours,
             due,
             sent: self.apart(due)?,
             done: at,
-            outcome: one_of(&OUTCOMES, verdict & 0x0f)?,
-            evidence: one_of(&EVIDENCE, verdict >> 4 & 0x03)?,
+            outcome,
+            evidence: if outcome == Outcome::Calibration { Some(Evidence::Calibrated) } else { evidence },
+            certainty: Certainty::FULL,
             total: self.maybe(verdict & ONE != 0, Self::varint)?,
             wait: self.maybe(verdict & TWO != 0, Self::varint)?,
             predict: self.maybe(predict, Self::varint)?,

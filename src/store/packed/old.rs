@@ -1,7 +1,7 @@
 //! Format 1, of the builds up to schema 2: postcard, times in ns from the row's first entry. Read alone.
 
 use super::{Beat, Exact, Item, PackedError, Told, micros};
-use crate::heartbeat::{Evidence, Outcome, Rejection};
+use crate::heartbeat::{Certainty, Evidence, Outcome, Rejection};
 use crate::journal::{Spent, State};
 use serde::Deserialize;
 use std::time::Duration;
@@ -103,6 +103,7 @@ fn item<'a>(base: i128, packed: &Packed<'a>) -> Option<Item<'a>> {
             done: whole(at.checked_add(done)?)?,
             outcome,
             evidence,
+            certainty: Certainty::FULL,
             total: total.map(micros),
             wait: wait.map(micros),
             predict: predict.map(micros),

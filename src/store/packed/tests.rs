@@ -32,12 +32,14 @@ fn heartbeat() -> impl Strategy<Value = What> {
         Some(Evidence::QueueWait),
         Some(Evidence::Latency),
     ]);
+    let certainty = prop_oneof![Just(Certainty::FULL), (0.5..1.0).prop_map(Certainty::of)];
     let times = (moment(), moment(), moment(), duration(), duration(), duration());
-    (times, prop::sample::select(Outcome::ALL.to_vec()), evidence, text(), rejection, any::<bool>()).prop_map(
+    let outcome = prop::sample::select(Outcome::ALL.to_vec());
+    (times, outcome, (evidence, certainty), text(), rejection, any::<bool>()).prop_map(
         |(
             (due_at, sent_at, done_at, total, wait, predict),
             outcome,
-            evidence,
+            (evidence, certainty),
             error,
             rejection,
             in_hours,
@@ -48,7 +50,13 @@ fn heartbeat() -> impl Strategy<Value = What> {
                     sent_at,
                     done_at,
                     outcome,
-                    evidence,
+                    // A calibration's is known.
+                    evidence: if outcome == Outcome::Calibration {
+                        Some(Evidence::Calibrated)
+                    } else {
+                        evidence
+                    },
+                    certainty,
                     total,
                     wait,
                     predict,
@@ -168,6 +176,7 @@ fn warm_heartbeat() -> Entry {
         done_at: t(421),
         outcome: Outcome::Warm,
         evidence: Some(Evidence::QueueWait),
+        certainty: Certainty::FULL,
         total: Some(Duration::from_micros(420_123)),
         wait: Some(Duration::from_micros(50_321)),
         predict: Some(Duration::from_micros(310_987)),

@@ -82,7 +82,7 @@ impl Kept {
     }
 
     fn answered(&self, model: &str) -> usize {
-        let answers = [Outcome::Warm, Outcome::Cold, Outcome::Busy, Outcome::Failed];
+        let answers = [Outcome::Warm, Outcome::Cold, Outcome::Busy, Outcome::Failed, Outcome::Calibration];
         let sum = self.sums.get(model);
         sum.map_or(0, |sum| answers.map(|outcome| sum.count(outcome) as usize).iter().sum())
     }
@@ -287,8 +287,8 @@ fn a_kill_at_any_moment_costs_the_last_second_and_doubles_nothing() {
             (Seen(seen.0).look(&replicate, exec), home.json(&["status", "--since", "90d"])["models"].clone());
         models.as_array().unwrap().iter().all(|model| {
             let name = model["name"].as_str().unwrap();
-            let counts =
-                ["warm", "cold", "busy", "failed"].map(|outcome| model["counts"][outcome].as_u64().unwrap());
+            let counts = ["warm", "cold", "busy", "failed", "calibration"]
+                .map(|outcome| model["counts"][outcome].as_u64().unwrap());
             counts.iter().sum::<u64>() as usize == counted[name] + new.get(name).map_or(0, Vec::len)
         })
     });

@@ -276,7 +276,9 @@ fn heartbeats_go_on_through_reloads_without_end() {
     const MODELS: usize = 10;
     let interval = Duration::from_secs(3);
     let replicate = Replicate::of_models(MODELS, &brisk());
-    let home = Home::at_trace(&replicate.config(MODELS, "3s"));
+    // A heartbeat each due, and none beside them.
+    let config = replicate.config(MODELS, "3s").replace("interval", "calibrate = false\ninterval");
+    let home = Home::at_trace(&config);
     let warmd = home.start();
     wait_until("every model is warm", PATIENCE, || {
         let status = home.status();

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::value::ModelName;
-use crate::heartbeat::Evidence;
+use crate::heartbeat::{Certainty, Evidence};
 
 /// What this thread has handed to the system to be written, and how much of files' pages that has dirtied.
 fn written() -> (u64, u64) {
@@ -38,6 +38,7 @@ impl Fleet {
                 done_at: done,
                 outcome: Outcome::Warm,
                 evidence: Some(Evidence::QueueWait),
+                certainty: Certainty::FULL,
                 total: Some(total),
                 wait: Some(wait),
                 predict: Some(predict),

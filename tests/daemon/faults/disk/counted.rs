@@ -46,7 +46,8 @@ pub(super) fn wait_for_note(home: &Home, words: &[&str]) {
 }
 
 pub(super) fn answered(model: &Value) -> u64 {
-    ["warm", "cold", "busy", "failed"].iter().map(|outcome| model["counts"][*outcome].as_u64().unwrap()).sum()
+    let outcomes = ["warm", "cold", "busy", "failed", "calibration"];
+    outcomes.iter().map(|outcome| model["counts"][*outcome].as_u64().unwrap()).sum()
 }
 
 pub(super) fn counts(status: &Value) -> Vec<u64> {

@@ -185,7 +185,7 @@ fn a_kill_at_each_call_of_an_upgrade_that_changes_a_file() {
         }
         let file = Connection::open(copy.path().join("warmd.db")).unwrap();
         let one = |sql| file.query_row(sql, [], |row| row.get::<_, u32>(0)).unwrap();
-        assert!((1..=3).contains(&one("PRAGMA user_version")));
+        assert!((1..=4).contains(&one("PRAGMA user_version")));
         assert_eq!(one("SELECT count(*) FROM checkpoint WHERE model = 1"), 1);
         assert_eq!(one("SELECT count(*) FROM journal WHERE id <= 5"), 5);
     };
