@@ -143,7 +143,7 @@ impl Warmd {
             for (outcome, count) in model["counts"].as_object().context("a model without counts")? {
                 let count = count.as_u64().unwrap_or_default();
                 match outcome.as_str() {
-                    "warm" | "cold" => counted.answered += count,
+                    "warm" | "cold" | "calibration" => counted.answered += count,
                     // Not sent: within what is measured, the sandbox tells of them as lost.
                     "skipped" | "rate_limited" => {}
                     _ => counted.otherwise += count,

@@ -187,12 +187,12 @@ async fn beat(State(api): State<Api>, name: Named) -> Result<Json<Value>, Proble
         let detail = format!("{BEATS} wait for a heartbeat already; ask again when some of them have theirs");
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many heartbeats at once", detail));
     };
-    let beaten = api.engine.ask(|reply| Command::Beat(name.clone(), reply)).await??;
+    let answer = api.engine.ask(|reply| Command::Beat(name.clone(), reply)).await??;
     Ok(Json(json!({
         "version": status::VERSION,
         "model": name,
-        "heartbeat": LastHeartbeat::from(&beaten.heartbeat),
-        "calibration": beaten.calibration,
+        "heartbeat": LastHeartbeat::from(&answer.heartbeat),
+        "calibration": answer.calibration,
     })))
 }
 

@@ -41,7 +41,7 @@ pub enum Command {
     /// Whether it keeps a model of that name warm.
     Find(String, oneshot::Sender<Result<(), Refusal>>),
     /// One heartbeat now, or the one in flight.
-    Beat(String, oneshot::Sender<Result<Beaten, Refusal>>),
+    Beat(String, oneshot::Sender<Result<BeatAnswer, Refusal>>),
     /// Hold a model's heartbeats, for that long.
     Pause(String, Option<Duration>, oneshot::Sender<Result<Option<DateTime<Utc>>, Refusal>>),
     /// Free them.
@@ -60,7 +60,7 @@ pub enum Command {
 
 /// A heartbeat that was asked for.
 #[derive(Debug, Clone)]
-pub struct Beaten {
+pub struct BeatAnswer {
     /// As it was judged.
     pub heartbeat: Heartbeat,
     /// Whether a calibration heartbeat follows it.

@@ -5,7 +5,7 @@ use super::slot::{Asked, Slot, Waiters};
 use crate::clock;
 use crate::config::nearest::nearest;
 use crate::config::value::{ModelName, format_duration};
-use crate::daemon::command::{Beaten, Command, Refusal};
+use crate::daemon::command::{BeatAnswer, Command, Refusal};
 use crate::heartbeat::Outcome;
 use crate::journal::{Entry, State, What};
 use crate::state::{delta, digest};
@@ -106,7 +106,7 @@ impl Engine {
         Some(now + delta(wait))
     }
 
-    fn beat(&mut self, name: &str, now: DateTime<Utc>, reply: oneshot::Sender<Result<Beaten, Refusal>>) {
+    fn beat(&mut self, name: &str, now: DateTime<Utc>, reply: oneshot::Sender<Result<BeatAnswer, Refusal>>) {
         let name = match self.find(name) {
             Ok(name) => name,
             Err(refusal) => return drop(reply.send(Err(refusal))),
@@ -160,7 +160,7 @@ impl Engine {
         );
         let entry = digest::not_sent(&slot.model, Outcome::RateLimited, asked.at, now, &why);
         if let What::Heartbeat { heartbeat, .. } = &entry.what {
-            asked.waiters.tell(&Beaten { heartbeat: heartbeat.clone(), calibration: false });
+            asked.waiters.tell(&BeatAnswer { heartbeat: heartbeat.clone(), calibration: false });
         }
         self.record(entry);
         None

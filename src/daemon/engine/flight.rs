@@ -5,7 +5,7 @@ use super::chores::AHEAD;
 use super::slot::{Flight, Waiters};
 use crate::clock::{self, Stopwatch};
 use crate::config::value::{ModelName, Token};
-use crate::daemon::command::Beaten;
+use crate::daemon::command::BeatAnswer;
 use crate::daemon::panics;
 use crate::drill;
 use crate::heartbeat::{Answer, Heartbeat, Limits, Observation, Order, Outcome, Phase, Signs};
@@ -113,7 +113,7 @@ impl Engine {
             self.calibrated(&landed.model, &heartbeat, instant);
         }
         let calibration = !flight.calibrates && self.wants_calibration(&landed.model, &heartbeat, instant);
-        flight.land(&Beaten { heartbeat, calibration });
+        flight.land(&BeatAnswer { heartbeat, calibration });
         if calibration {
             self.calibrate(&landed.model);
         }

@@ -18,7 +18,7 @@ use std::time::Instant;
 use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
 
-use super::super::command::{Beaten, Refusal};
+use super::super::command::{BeatAnswer, Refusal};
 
 /// One model in the engine.
 pub(super) struct Slot {
@@ -69,7 +69,7 @@ pub(super) struct Asked {
 #[derive(Debug)]
 pub(super) struct Waiters {
     model: ModelName,
-    replies: Vec<oneshot::Sender<Result<Beaten, Refusal>>>,
+    replies: Vec<oneshot::Sender<Result<BeatAnswer, Refusal>>>,
 }
 
 impl Slot {
@@ -143,15 +143,15 @@ impl Waiters {
         Self { model, replies: Vec::new() }
     }
 
-    pub(super) fn join(&mut self, reply: oneshot::Sender<Result<Beaten, Refusal>>) {
+    pub(super) fn join(&mut self, reply: oneshot::Sender<Result<BeatAnswer, Refusal>>) {
         self.replies.push(reply);
     }
 
     /// It has come back, or was not sent at all.
-    pub(super) fn tell(mut self, beaten: &Beaten) {
+    pub(super) fn tell(mut self, answer: &BeatAnswer) {
         for reply in self.replies.drain(..) {
             // Whoever asked may have gone away meanwhile.
-            let _ = reply.send(Ok(beaten.clone()));
+            let _ = reply.send(Ok(answer.clone()));
         }
     }
 }
@@ -167,9 +167,9 @@ impl Drop for Waiters {
 
 impl Flight {
     /// It has landed: tells whoever waits for it.
-    pub(super) fn land(mut self, beaten: &Beaten) {
+    pub(super) fn land(mut self, answer: &BeatAnswer) {
         let nobody = Waiters::of(self.waiters.model.clone());
-        std::mem::replace(&mut self.waiters, nobody).tell(beaten);
+        std::mem::replace(&mut self.waiters, nobody).tell(answer);
     }
 }
 
