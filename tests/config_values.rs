@@ -435,6 +435,8 @@ fn variables_are_not_replaced() {
     for input in ["a = \"${X}\"", "a = \"see ${X}\"", "a = \"$X\"", "a = { b = [\"{{ X }}\"] }"] {
         assert!(warned(input).contains("the value of `a` is sent as it is"), "{input}: {}", warned(input));
     }
+    let two = warned("a = \"${X}\", b = \"${Y}\"");
+    assert!(two.contains("the value of `a`, `b` is sent as it is"), "{two}");
     for input in ["a = \"for $5 or $x, and {{ y }}\"", "a = \"100 %\"", "a = 1"] {
         assert_eq!(warned(input), "", "{input}");
     }

@@ -18,7 +18,7 @@ const NAMES: [&str; 9] =
     ["token", "key", "secret", "password", "bearer", "auth", "url", "webhook", "credential"];
 
 /// What stands in examples where the secret goes, in small letters and without what parts words.
-const PLACEHOLDERS: [&str; 19] = [
+const PLACEHOLDERS: [&str; 21] = [
     "changeme",
     "changethis",
     "replaceme",
@@ -35,8 +35,10 @@ const PLACEHOLDERS: [&str; 19] = [
     "replicateapitoken",
     "tokenhere",
     "example",
+    "r8token",
     "none",
     "null",
+    "nil",
     "undefined",
 ];
 
@@ -62,7 +64,9 @@ pub(super) fn of(text: &str) -> Option<Mistake> {
     let lower: String = text.chars().take(32).collect::<String>().to_ascii_lowercase();
     if is_command(&lower) {
         mistake("a command of a shell's, `export NAME=…`", "leave the value alone in it")
-    } else if text.starts_with('{') && text.ends_with('}') && text.contains('"') {
+    } else if (text.starts_with('{') && text.ends_with('}') && text.contains('"'))
+        || (text.starts_with('[') && text.ends_with(']') && text.contains(is_quote))
+    {
         mistake("JSON", "leave the secret alone in it")
     } else if text.contains("replicate.com/account") {
         mistake("the address of the page that makes tokens", "put a token from there in its place")
@@ -96,7 +100,7 @@ fn is_command(lower: &str) -> bool {
 
 /// `r8_L5q*****`, `sk-…abcd`: the middle or the end of it is hidden.
 fn is_masked(text: &str) -> bool {
-    ["...", "…", "***", "•••"].iter().any(|hidden| text.contains(hidden))
+    ["..", "…", "***", "•••"].iter().any(|hidden| text.contains(hidden))
 }
 
 fn is_quote(c: char) -> bool {
@@ -173,9 +177,12 @@ mod tests {
                     "$env:TOKEN=\"r8_hush0\"",
                 ],
             ),
-            ("JSON", &["{\"token\":\"r8_hush0\"}"]),
+            ("JSON", &["{\"token\":\"r8_hush0\"}", "[\"r8_hush0\"]", "['r8_hush0']"]),
             ("the address of the page", &["https://replicate.com/account/api-tokens"]),
-            ("a part of it", &["r8_L5q*****************", "r8_abc...xyz", "sk-...abcd", "r8_abc…"]),
+            (
+                "a part of it",
+                &["r8_L5q*****************", "r8_abc...xyz", "r8_abc..xyz", "sk-...abcd", "r8_abc…"],
+            ),
             ("a sign behind", &["r8_hush0,", "r8_hush0;", "r8_hush0\\n"]),
             (
                 "a name and a sign",
@@ -227,7 +234,9 @@ mod tests {
                     "token",
                     "my-token",
                     "replicate_token",
+                    "r8_token",
                     "none",
+                    "nil",
                     "null",
                     "undefined",
                 ],

@@ -177,12 +177,14 @@ fn warn(model: &Model, section: &Section<'_>, report: &mut Report<'_>) {
         let title = "`input`: with probe = \"health\" no prediction is sent, so that this is never used";
         report.add(Finding::warning(section.name("input"), entry.key.clone(), title));
     }
+    let variables = model.input.iter().filter(|(_, value)| has_variable(value));
+    let names: Vec<String> = variables.map(|(name, _)| name.clone()).collect();
     if let Some(entry) = section.entry("input")
-        && let Some(name) = model.input.iter().find(|(_, value)| has_variable(value)).map(|(name, _)| name)
+        && !names.is_empty()
     {
-        let name = super::report::echo(name);
+        let names = crate::quote::names(&names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>());
         let title =
-            format!("`input`: the value of `{name}` is sent as it is: variables are not replaced in it");
+            format!("`input`: the value of {names} is sent as it is: variables are not replaced in it");
         let finding = Finding::warning(section.name("input"), entry.key.clone(), title);
         report.add(finding.help("write the value itself, if that is not what is meant"));
     }

@@ -67,7 +67,10 @@ fn refuse_path(url: &Url, paths: &[&str]) -> Result<(), Wrong> {
     let added = |part: &str| paths.iter().find(|path| **path == decoded(part));
     let (base, added) = match parts.as_slice() {
         [base @ .., last] if let Some(path) = added(last) => (base, *path),
-        [base @ .., "predictions", _] | [base @ .., "predictions", _, "cancel"] => (base, "predictions"),
+        [base @ .., path, _] if decoded(path) == "predictions" => (base, "predictions"),
+        [base @ .., path, _, last] if decoded(path) == "predictions" && decoded(last) == "cancel" => {
+            (base, "predictions")
+        }
         _ => return Ok(()),
     };
     let mut right = url.clone();
@@ -322,6 +325,8 @@ mod tests {
             ("https://gpu/openapi.json", "https://gpu"),
             ("https://gpu/x/docs//", "https://gpu/x"),
             ("http://gpu:5000/predictions/abc", "http://gpu:5000"),
+            ("http://gpu:5000/Predictions/abc", "http://gpu:5000"),
+            ("http://gpu:5000/predictions/abc/%63ancel", "http://gpu:5000"),
             ("http://gpu:5000/a/predictions/abc/cancel", "http://gpu:5000/a"),
         ] {
             assert!(said(cog(text)).ends_with(&format!("; write \"{base}\"")), "{text}: {}", said(cog(text)));
