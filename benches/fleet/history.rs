@@ -98,7 +98,7 @@ fn fill(path: &Path, until: i64, days: u32) -> Result<()> {
         let models: Vec<i64> =
             tx.prepare("SELECT id FROM model")?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         let mut insert = tx.prepare(
-            "INSERT INTO interval VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, 0, 0, 0, 0, 0, ?5, ?5, ?6, ?7, 0, ?8, ?9, ?9)",
+            "INSERT INTO interval VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, 0, 0, 0, 0, 0, ?5, ?5, ?6, ?7, 0, ?8, ?9, ?9, 0)",
         )?;
         for (width, from, to) in [(DAY, days_from, hours_from), (HOUR, hours_from, until)] {
             for start in (from..to).step_by(width as usize) {
