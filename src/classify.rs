@@ -118,8 +118,7 @@ fn cold_or_warm(order: &Order, past: Past<'_>, total: Duration, signs: &Signs) -
     let (cold, certainty) = match order.model.cold_after {
         ColdAfter::Fixed(limit) => (wait > limit, Certainty::FULL),
         ColdAfter::Auto => {
-            let before = if order.calibrates { Before::Answer } else { past.before };
-            let probability = past.judge.cold(wait, before);
+            let probability = past.judge.cold(wait, past.before);
             (probability > 0.5, Certainty::of(probability.max(1.0 - probability)))
         }
     };

@@ -312,6 +312,12 @@ impl Heartbeat {
         self.outcome.answered() || self.ran_and_failed()
     }
 
+    /// How late its end was seen: a prediction that is polled ends between two looks. Zero where it has no total.
+    pub fn seen_late(&self) -> Duration {
+        let took = (self.done_at - self.sent_at).to_std().unwrap_or_default();
+        self.total.map_or(Duration::ZERO, |total| took.saturating_sub(total))
+    }
+
     /// Whether it was sent, or its due skipped or dropped.
     pub fn was_sent(&self) -> bool {
         let never = matches!(self.outcome, Outcome::Skipped | Outcome::RateLimited);

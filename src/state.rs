@@ -13,7 +13,7 @@ use crate::classify::Past;
 use crate::classify::calibration::Calibrations;
 use crate::classify::judge::{Before, Judge};
 use crate::config::{ColdAfter, Lead, Model};
-use crate::heartbeat::{Evidence, Heartbeat, Outcome, Phase, Rejection};
+use crate::heartbeat::{Evidence, Heartbeat, Order, Outcome, Phase, Rejection};
 use crate::journal::{Entry, State, What};
 use chrono::{DateTime, TimeDelta, Utc};
 use refusals::{Block, Refusals};
@@ -23,6 +23,9 @@ use std::time::Duration;
 
 /// How many boots `lead = "auto"` looks back on.
 const BOOTS: usize = 20;
+
+/// A calibration heartbeat is warm for certain after an answer that was seen no later than this after it had come.
+const AT_ONCE: Duration = Duration::from_millis(100);
 
 /// How many setups are told apart: more replicas behind one address than that look like boots.
 const SETUPS: usize = 16;
@@ -216,8 +219,8 @@ impl Known {
             self.calibrations.count(heartbeat.sent_at);
         }
         let before = match heartbeat.evidence {
-            Some(Evidence::Calibrated) => Before::Answer,
-            Some(Evidence::QueueWait | Evidence::Latency) => self.before(heartbeat.sent_at),
+            Some(Evidence::Calibrated) => self.before(heartbeat.sent_at, true),
+            Some(Evidence::QueueWait | Evidence::Latency) => self.before(heartbeat.sent_at, false),
             Some(Evidence::SetupTime) | None => return,
         };
         if let Some(wait) = heartbeat.wait {
@@ -226,11 +229,14 @@ impl Known {
     }
 
     /// What a heartbeat that is sent at `sent_at` is judged by.
-    pub fn past(&self, sent_at: DateTime<Utc>) -> Past<'_> {
-        Past { judge: &self.judge, before: self.before(sent_at) }
+    pub fn past(&self, order: &Order, sent_at: DateTime<Utc>) -> Past<'_> {
+        Past { judge: &self.judge, before: self.before(sent_at, order.calibrates) }
     }
 
-    fn before(&self, sent_at: DateTime<Utc>) -> Before {
+    fn before(&self, sent_at: DateTime<Utc>, calibrates: bool) -> Before {
+        if calibrates && self.last.as_ref().is_some_and(|last| last.seen_late() <= AT_ONCE) {
+            return Before::Answer;
+        }
         // An answer in the future is from before the clock was set back.
         Before::since(self.answered_at.map(|answered| (sent_at - answered).to_std().unwrap_or_default()))
     }

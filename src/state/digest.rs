@@ -30,7 +30,8 @@ pub fn digest(
     due_at: DateTime<Utc>,
     seen: &Observation,
 ) -> Vec<Entry> {
-    let Judged { heartbeat, had_to_boot } = classify::judged(order, known.past(seen.sent_at), due_at, seen);
+    let Judged { heartbeat, had_to_boot } =
+        classify::judged(order, known.past(order, seen.sent_at), due_at, seen);
     let in_hours = order.model.hours.at(heartbeat.sent_at).open;
     let mut entries = vec![What::Heartbeat { heartbeat: heartbeat.clone(), in_hours }];
     entries.extend(boot(known, &heartbeat, had_to_boot, seen, order.model.timeout));

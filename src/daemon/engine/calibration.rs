@@ -8,12 +8,9 @@ use crate::config::value::ModelName;
 use crate::heartbeat::{Evidence, Heartbeat, Outcome};
 use std::time::{Duration, Instant};
 
-/// After one that brought no answer, there is none for so long: a server that refuses a second request in a row is
-/// not asked for that again and again.
+/// After one that brought no answer, or met a boot, there is none for so long: what a second request in a row leads to
+/// is not tried again and again.
 const REST: Duration = Duration::from_hours(1);
-
-/// An answer that is seen this late or later is no fresh one: the model may have been stopped since.
-const AT_ONCE: Duration = Duration::from_millis(100);
 
 impl Engine {
     /// Whether a heartbeat that has come back is to be followed by one.
@@ -25,9 +22,6 @@ impl Engine {
         let tells_setup = !slot.known.setups.is_empty();
         let total = heartbeat.total.unwrap_or_default();
         let runs = total.saturating_sub(heartbeat.wait.unwrap_or_default());
-        // The provider's own total is less than what it took where the end was seen late, between two looks.
-        let seen_late =
-            (heartbeat.done_at - heartbeat.sent_at).to_std().unwrap_or_default().saturating_sub(total);
         let account = slot.account.as_ref().and_then(|token| self.accounts.get(token));
         let civil = clock::now();
         is_answer
@@ -36,7 +30,6 @@ impl Engine {
             && slot.model.may_calibrate()
             && !slot.known.paused(civil)
             && slot.calibrates_after.is_none_or(|after| now >= after)
-            && seen_late <= AT_ONCE
             && is_affordable(runs, slot.model.interval)
             && account.is_none_or(|account| account.pace.has_spare(now))
             && slot.known.calibrations.wants(heartbeat.certainty, civil)
@@ -53,7 +46,7 @@ impl Engine {
     /// Takes in that one has come back.
     pub(super) fn calibrated(&mut self, name: &ModelName, heartbeat: &Heartbeat, now: Instant) {
         if let Some(slot) = self.slots.get_mut(name)
-            && !matches!(heartbeat.outcome, Outcome::Calibration | Outcome::Cold)
+            && heartbeat.outcome != Outcome::Calibration
         {
             slot.calibrates_after = Some(now + REST);
         }

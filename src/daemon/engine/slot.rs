@@ -36,7 +36,7 @@ pub(super) struct Slot {
     pub(super) cursor: Cursor,
     pub(super) plan: Plan,
     pub(super) timer: Timer,
-    /// No calibration heartbeat is sent before, after one that brought no answer.
+    /// No calibration heartbeat is sent before, after one that was no use.
     pub(super) calibrates_after: Option<Instant>,
     /// When its hours were last looked at for what no answer can vouch for any more.
     pub(super) settled_at: Instant,
