@@ -44,7 +44,29 @@ pub fn judged(order: &Order, past: Past<'_>, due_at: DateTime<Utc>, seen: &Obser
     };
     let verdict = ran.then(|| cold_or_warm(order, past, seen.total, &seen.signs));
     let had_to_boot = verdict.as_ref().map(|verdict| verdict.cold);
-    Judged { heartbeat: heartbeat(order, verdict, due_at, seen), had_to_boot }
+    let heartbeat = heartbeat(order, verdict, due_at, seen);
+    let heartbeat = if order.calibrates { calibration(heartbeat) } else { heartbeat };
+    Judged { heartbeat, had_to_boot }
+}
+
+/// Whatever came of a calibration heartbeat, it is counted as one, and only its wait is used.
+fn calibration(heartbeat: Heartbeat) -> Heartbeat {
+    let is_by_wait = matches!(heartbeat.evidence, Some(Evidence::QueueWait | Evidence::Latency));
+    let is_busy = heartbeat.outcome == Outcome::Busy;
+    Heartbeat {
+        outcome: Outcome::Calibration,
+        evidence: Some(Evidence::Calibrated),
+        wait: heartbeat.wait.filter(|_| is_by_wait && heartbeat.error.is_none()),
+        error: heartbeat.error.or_else(|| is_busy.then(|| "all its slots were taken".to_owned())),
+        rejection: None,
+        ..heartbeat
+    }
+}
+
+/// A calibration heartbeat that was given up.
+pub fn given_up(sent_at: DateTime<Utc>, now: DateTime<Utc>) -> Heartbeat {
+    let error = Some("given up, since a heartbeat was due".to_owned());
+    Heartbeat { done_at: now, error, ..calibration(Heartbeat::at(sent_at, Outcome::Skipped)) }
 }
 
 fn heartbeat(
@@ -71,7 +93,6 @@ fn heartbeat(
             predict,
             ..ended(match verdict {
                 Some(Verdict { cold: true, .. }) => Outcome::Cold,
-                Some(Verdict { evidence: Evidence::Calibrated, .. }) => Outcome::Calibration,
                 Some(_) | None => Outcome::Warm,
             })
         },
@@ -122,6 +143,5 @@ fn cold_or_warm(order: &Order, past: Past<'_>, total: Duration, signs: &Signs) -
             (probability > 0.5, Certainty::of(probability.max(1.0 - probability)))
         }
     };
-    let evidence = if order.calibrates && !cold { Evidence::Calibrated } else { evidence };
     Verdict { cold, evidence, certainty, wait }
 }

@@ -151,7 +151,8 @@ pub enum Outcome {
     Unreachable,
     /// One was still in flight when it was due.
     Skipped,
-    /// It answered right after another answer: it shows the judge of cold and warm what a warm one takes.
+    /// It was sent right after an answer, to show the judge of cold and warm what a warm one takes. Whatever came of
+    /// it: it is no verdict on the model.
     Calibration,
 }
 
@@ -198,11 +199,11 @@ impl Outcome {
 pub enum Evidence {
     /// Cog tells its setup: decides both ways.
     SetupTime,
-    /// Replicate: `started_at − created_at` against `cold_after`.
+    /// Replicate: `started_at − created_at`, by probability or against a fixed `cold_after`.
     QueueWait,
-    /// Neither is to be had: total − predict against `cold_after`.
+    /// Neither is known: the same of total − predict.
     Latency,
-    /// Sent right after an answer: warm for that reason.
+    /// Sent right after an answer: it should be warm for that reason.
     Calibrated,
 }
 

@@ -35,6 +35,9 @@ const RAISE_AFTER: Duration = Duration::from_mins(10);
 /// an account that has credit again shall not be kept short for longer.
 const LONGEST_PATIENCE: Duration = Duration::from_hours(1);
 
+/// No more of the limit is used by creates that can wait.
+const SPARE_SHARE: f64 = 0.9;
+
 /// The pace of one account.
 #[derive(Debug, Clone)]
 pub struct Pace {
@@ -43,6 +46,8 @@ pub struct Pace {
     learned: Option<Learned>,
     /// Creates of the last minute, those that were refused left out.
     sent: VecDeque<Instant>,
+    /// Those of them that nobody waited for.
+    spare: Vec<Instant>,
     held_until: Option<Instant>,
     /// When what is allowed last came to its end.
     ended: Option<End>,
@@ -93,6 +98,7 @@ impl Pace {
             configured: creates_per_minute.max(1),
             learned: None,
             sent: VecDeque::new(),
+            spare: Vec::new(),
             held_until: None,
             ended: None,
         }
@@ -128,11 +134,20 @@ impl Pace {
     }
 
     /// Whether a create that nobody waits for may go: nothing is held or found to be short, and a tenth of the
-    /// limit is left.
-    pub fn has_spare(&self, now: Instant) -> bool {
-        let recent = self.sent.iter().filter(|at| now.saturating_duration_since(**at) < MINUTE).count();
-        let is_held = self.held_until.is_some_and(|until| until > now);
-        !is_held && !self.is_learned(now) && recent * 10 < self.configured as usize * 9
+    /// limit is left beside those of a minute that the models ask for, `demand`, and others like it.
+    pub fn has_spare(&self, demand: f64, now: Instant) -> bool {
+        let within_a_minute = |at: &&Instant| now.saturating_duration_since(**at) < MINUTE;
+        let spare = self.spare.iter().filter(within_a_minute).count();
+        !self.is_learned(now)
+            && self.ready_at(now) <= now
+            && demand + spare as f64 + 1.0 <= SPARE_SHARE * f64::from(self.configured)
+    }
+
+    /// Such a create goes out at `now`.
+    pub fn send_spare(&mut self, now: Instant) {
+        self.spare.retain(|at| now.saturating_duration_since(*at) < MINUTE);
+        self.spare.push(now);
+        self.send(now);
     }
 
     /// A create goes out at `now`.

@@ -165,11 +165,18 @@ impl Known {
 
     fn apply_heartbeat(&mut self, heartbeat: &Heartbeat) {
         self.learn(heartbeat);
+        if heartbeat.outcome == Outcome::Calibration {
+            // It follows an answer, which has said how the model is: whatever comes of it takes nothing back.
+            if heartbeat.error.is_none() {
+                self.answered_at = Some(heartbeat.done_at);
+            }
+            return;
+        }
         match heartbeat.outcome {
             // No word about the model: neither streak nor `last` know of it.
-            Outcome::Skipped => return,
+            Outcome::Skipped | Outcome::Calibration => return,
             Outcome::RateLimited => {}
-            Outcome::Warm | Outcome::Cold | Outcome::Busy | Outcome::Calibration => {
+            Outcome::Warm | Outcome::Cold | Outcome::Busy => {
                 self.failed_in_a_row = 0;
                 self.failed_dues.clear();
             }
@@ -207,8 +214,7 @@ impl Known {
                 at: heartbeat.done_at,
             });
         }
-        let is_regular = heartbeat.outcome != Outcome::Calibration && !was_dropped(heartbeat);
-        if is_regular && heartbeat.sent_at <= heartbeat.done_at {
+        if heartbeat.sent_at <= heartbeat.done_at && !was_dropped(heartbeat) {
             self.last = Some(heartbeat.clone());
         }
     }
@@ -234,8 +240,9 @@ impl Known {
     }
 
     fn before(&self, sent_at: DateTime<Utc>, calibrates: bool) -> Before {
-        if calibrates && self.last.as_ref().is_some_and(|last| last.seen_late() <= AT_ONCE) {
-            return Before::Answer;
+        if calibrates {
+            let is_fresh = self.last.as_ref().is_some_and(|last| last.seen_late() <= AT_ONCE);
+            return if is_fresh { Before::Answer } else { Before::LateAnswer };
         }
         // An answer in the future is from before the clock was set back.
         Before::since(self.answered_at.map(|answered| (sent_at - answered).to_std().unwrap_or_default()))
@@ -267,7 +274,7 @@ impl Known {
     /// The wait beyond which a response counts as cold; by the learned judge, one whose odds are even.
     pub fn cold_after(&self, model: &Model) -> Duration {
         match model.cold_after {
-            ColdAfter::Auto => self.judge.even(),
+            ColdAfter::Auto => self.judge.even(Before::since(Some(model.interval))),
             ColdAfter::Fixed(fixed) => fixed,
         }
     }

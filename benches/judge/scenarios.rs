@@ -165,6 +165,11 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         })
         .stops(60.0, 0.02)
         .runs(30.0, 2.0 * DAY),
+        Scenario::new("boots of 2 s become 20 s, half of all are cold", quick, |rng, at| {
+            if at < DAY { between(rng, 1.6, 2.4) } else { between(rng, 15.0, 25.0) }
+        })
+        .stops(60.0, 0.5)
+        .runs(30.0, 2.0 * DAY),
         Scenario::new(
             "a region adds 100 ms",
             |rng, at| log_normal(rng, 0.05, 0.5) + if at < DAY { 0.0 } else { 0.1 },

@@ -25,6 +25,10 @@ use std::time::Duration;
 /// be alike say little about it.
 const WARM: Prior = Prior { centre: 0.15, weight: 4.0, spread: 0.7, spread_weight: 25.0, freedom: 7.0 };
 
+/// The same while no calibration heartbeat has shown where they lie: the place counts for more then. Else a model that
+/// is always cold would pass for one with a slow queue.
+const UNCALIBRATED: Prior = Prior { weight: 12.0, ..WARM };
+
 /// Boots before any was seen: around 8 s. Boots from 1 s (a restored snapshot) to minutes are known, so this prior is
 /// lighter than that of warm waits, and its tails are heavier.
 const BOOT: Prior = Prior { centre: 8.0, weight: 1.0, spread: 0.6, spread_weight: 4.0, freedom: 4.0 };
@@ -69,6 +73,8 @@ const FIRST_STEPS: usize = 20;
 pub enum Before {
     /// It had just answered: this is a calibration heartbeat.
     Answer,
+    /// The same, but the answer was seen late: the model may have been stopped since.
+    LateAnswer,
     /// It had answered within a usual interval.
     Recent,
     /// Its last answer was so old that it may have been stopped since, or there was none.
@@ -87,6 +93,8 @@ impl Before {
 #[serde(default)]
 pub struct Judge {
     fit: Fit,
+    /// Whether there was a calibration heartbeat.
+    is_calibrated: bool,
     calibrations: Histogram,
     recent: Histogram,
     unknown: Histogram,
@@ -114,12 +122,16 @@ impl Judge {
         self.fit.cold(histogram::place(wait), before)
     }
 
-    /// The wait at which the odds are even, of a heartbeat that comes a usual interval after an answer.
-    pub fn even(&self) -> Duration {
+    /// The wait at which the odds are even.
+    pub fn even(&self, before: Before) -> Duration {
+        let is_warm = |place: f64| self.fit.cold(place, before) < 0.5;
         let (mut low, mut high) = (self.fit.warm.centre(), self.fit.boot.centre());
+        if is_warm(high) {
+            (low, high) = (high, histogram::place(Duration::MAX));
+        }
         for _ in 0..20 {
             let middle = f64::midpoint(low, high);
-            if self.fit.cold(middle, Before::Recent) < 0.5 {
+            if is_warm(middle) {
                 low = middle;
             } else {
                 high = middle;
@@ -135,12 +147,13 @@ impl Judge {
                 self.calibrations.fade(CALIBRATION_MEMORY);
                 self.calibrations.add(wait);
             }
-            Before::Recent | Before::Unknown => {
+            Before::LateAnswer | Before::Recent | Before::Unknown => {
                 self.recent.fade(MEMORY);
                 self.unknown.fade(MEMORY);
-                if before == Before::Recent { &mut self.recent } else { &mut self.unknown }.add(wait);
+                if before == Before::Unknown { &mut self.unknown } else { &mut self.recent }.add(wait);
             }
         }
+        self.is_calibrated |= matches!(before, Before::Answer | Before::LateAnswer);
         let is_new = self.calibrations.total() + self.recent.total() + self.unknown.total() < FEW;
         if is_new {
             self.fit = Fit::default();
@@ -153,16 +166,21 @@ impl Judge {
 
     /// The warm heap by the calibration heartbeats alone: with it, the others are first judged.
     fn calibrated(&self) -> Heap {
-        let mut sums = WARM.sums();
+        let mut sums = self.prior().sums();
         for (place, count) in self.calibrations.counts() {
             self.fit.warm.add(&mut sums, place, CALIBRATION_WEIGHT * count);
         }
-        Heap::fitted(&WARM, &sums)
+        Heap::fitted(self.prior(), &sums)
+    }
+
+    /// That of the warm waits.
+    fn prior(&self) -> &'static Prior {
+        if self.is_calibrated { &WARM } else { &UNCALIBRATED }
     }
 
     /// One step of expectation maximisation.
     fn step(&mut self) {
-        let (mut warm, mut boot) = (WARM.sums(), BOOT.sums());
+        let (mut warm, mut boot) = (self.prior().sums(), BOOT.sums());
         let mut share = |waits: &Histogram, before: Before, weight: f64| {
             let mut all_cold = 0.0;
             for (place, count) in waits.counts() {
@@ -176,7 +194,7 @@ impl Judge {
         share(&self.calibrations, Before::Answer, CALIBRATION_WEIGHT);
         let recent = RECENT.seen(share(&self.recent, Before::Recent, 1.0), self.recent.total());
         let unknown = UNKNOWN.seen(share(&self.unknown, Before::Unknown, 1.0), self.unknown.total());
-        let warm = Heap::fitted(&WARM, &warm);
+        let warm = Heap::fitted(self.prior(), &warm);
         let boot = Heap::fitted(&BOOT, &boot).at_least(warm.centre() + APART.ln());
         self.fit = Fit { warm, boot, recent, unknown };
     }
@@ -190,11 +208,15 @@ impl Fit {
         }
         let chance = match before {
             Before::Answer => AFTER_ANSWER,
-            Before::Recent => self.recent,
+            Before::LateAnswer | Before::Recent => self.recent,
             Before::Unknown => self.unknown,
         };
-        let (warm, boot) = ((1.0 - chance) * self.warm.density(place), chance * self.boot.density(place));
-        boot / (warm + boot)
+        let cold_at = |place: f64| {
+            let (warm, boot) = ((1.0 - chance) * self.warm.density(place), chance * self.boot.density(place));
+            boot / (warm + boot)
+        };
+        // A wait that is longer than a typical boot is no less a boot, however alike the boots were so far.
+        cold_at(place).max(cold_at(place.min(self.boot.centre())))
     }
 }
 

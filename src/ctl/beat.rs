@@ -40,7 +40,7 @@ pub(super) async fn run(session: &Session, model: &str) -> Result<(), Failure> {
 }
 
 const CALIBRATION: &str =
-    "a calibration heartbeat follows, to see what a warm answer takes; `calibrate = false` does without";
+    "a calibration heartbeat follows, to see what a warm answer takes; `calibrate = false` turns that off";
 
 fn told(answer: &Answer, look: &Look) -> String {
     let (outcome, style) = look::outcome(answer.heartbeat.outcome);

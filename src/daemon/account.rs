@@ -140,7 +140,8 @@ impl Block {
     /// Whether this heartbeat shows that the token, or the credit, is taken again.
     fn is_refuted_by(&self, heartbeat: &Heartbeat) -> bool {
         match heartbeat.outcome {
-            Outcome::Warm | Outcome::Cold | Outcome::Busy | Outcome::Calibration | Outcome::Failed => true,
+            Outcome::Warm | Outcome::Cold | Outcome::Busy | Outcome::Failed => true,
+            Outcome::Calibration => heartbeat.error.is_none(),
             // The token was looked at before the name or the input, the credit perhaps after it.
             Outcome::Rejected => self.rejection == Rejection::Token,
             Outcome::RateLimited | Outcome::TimedOut | Outcome::Unreachable | Outcome::Skipped => false,

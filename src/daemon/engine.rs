@@ -239,13 +239,11 @@ impl Engine {
 
     /// A due that has come: sends it, skips it, drops it, or waits for the account's pace.
     fn deal_with(&mut self, name: &ModelName, due: DateTime<Utc>, now: DateTime<Utc>) -> Dealt {
+        if let Some(until) = self.waits_for_calibration(name, now) {
+            return Dealt::Wait(until);
+        }
         let Some(slot) = self.slots.get_mut(name) else { return Dealt::Done };
-        if let Some(flight) = &slot.flight {
-            // A calibration heartbeat takes no other one's place: the due waits for its end, up to the next.
-            let next = grid::after(name, slot.model.interval, due);
-            if flight.calibrates && now < next {
-                return Dealt::Wait(next);
-            }
+        if slot.flight.is_some() {
             slot.cursor.dealt = now;
             slot.cursor.wanted = None;
             let why = "the one before it was still in flight";

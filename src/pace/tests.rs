@@ -58,17 +58,17 @@ fn refusals_that_go_on_teach_the_limit_of_an_account_low_on_credit() {
 fn an_account_has_spare_creates_while_a_tenth_is_left_and_nothing_is_short() {
     let now = clock::instant();
     let mut pace = Pace::new(20);
-    for _ in 0..17 {
-        pace.send(now);
-    }
-    assert!(pace.has_spare(now));
-    pace.send(now);
-    assert!(!pace.has_spare(now), "18 of 20 are sent");
-    assert!(pace.has_spare(now + MINUTE));
+    assert!(!pace.has_spare(18.0, now), "the models need 18 of 20");
+    assert!(pace.has_spare(16.0, now));
+    pace.send_spare(now);
+    assert!(pace.has_spare(16.0, now));
+    pace.send_spare(now);
+    assert!(!pace.has_spare(16.0, now), "two were sent beside those");
+    assert!(pace.has_spare(16.0, now + MINUTE));
     let throttled = Limits { creates: 1, retry_after: Some(seconds(5.0)), ..Limits::default() };
     pace.told(&throttled, true, now + MINUTE);
-    assert!(!pace.has_spare(now + MINUTE), "the provider holds it");
-    assert!(pace.has_spare(now + MINUTE + seconds(6.0)));
+    assert!(!pace.has_spare(1.0, now + MINUTE), "the provider holds it");
+    assert!(pace.has_spare(1.0, now + MINUTE + seconds(6.0)));
 }
 
 /// What came of one model's dues.

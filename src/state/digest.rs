@@ -53,6 +53,13 @@ pub fn not_sent(model: &Model, outcome: Outcome, due: DateTime<Utc>, now: DateTi
     Entry { model: model.name.clone(), at: now, what: What::Heartbeat { heartbeat, in_hours } }
 }
 
+/// A calibration heartbeat that was given up; no hours are spent on it.
+pub fn given_up(model: &Model, sent_at: DateTime<Utc>, now: DateTime<Utc>) -> Entry {
+    let in_hours = model.enabled && model.hours.at(sent_at).open;
+    let heartbeat = classify::given_up(sent_at, now);
+    Entry { model: model.name.clone(), at: now, what: What::Heartbeat { heartbeat, in_hours } }
+}
+
 /// How active hours were spent from where they are accounted for up to `now`, when no answer
 /// vouches for them.
 pub fn unvouched(known: &Known, model: &Model, now: DateTime<Utc>) -> Vec<Entry> {
@@ -133,7 +140,7 @@ fn spent(known: &Known, model: &Model, heartbeat: &Heartbeat, had_to_boot: Optio
         (Some(false), _) | (None, Outcome::Busy) => Spent::Warm,
         (Some(true), _) => Spent::Cold,
         // These say nothing of the model: the next answer vouches for the stretch, as far as one may.
-        (None, Outcome::RateLimited | Outcome::Skipped) => return Vec::new(),
+        (None, Outcome::RateLimited | Outcome::Skipped | Outcome::Calibration) => return Vec::new(),
         (None, _) => Spent::Unknown,
     };
     let reach = (heartbeat.sent_at - delta(model.interval * VOUCHED_INTERVALS)).clamp(mark.min(done), done);

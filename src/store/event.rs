@@ -114,21 +114,26 @@ impl Streaks {
     fn heartbeat(&mut self, model: u32, heartbeat: &Heartbeat, in_hours: bool) -> Option<(EventKind, Value)> {
         let seconds = |d: Option<std::time::Duration>| d.map(|d| d.as_secs_f64());
         match heartbeat.outcome {
-            Outcome::Warm | Outcome::Busy | Outcome::Calibration => {
+            Outcome::Warm | Outcome::Busy => {
                 self.0.remove(&model);
                 None
             }
             Outcome::Cold => {
                 self.0.remove(&model);
                 let (total, wait) = (seconds(heartbeat.total), seconds(heartbeat.wait));
-                Some((EventKind::Cold, json!({ "total": total, "wait": wait, "in_hours": in_hours })))
+                Some((
+                    EventKind::Cold,
+                    json!({
+                        "total": total, "wait": wait, "in_hours": in_hours, "certainty": heartbeat.certainty,
+                    }),
+                ))
             }
             Outcome::Failed | Outcome::Rejected | Outcome::TimedOut | Outcome::Unreachable => {
                 let first = self.0.insert(model, true).is_none();
                 let detail = json!({ "outcome": heartbeat.outcome, "error": heartbeat.error });
                 first.then_some((EventKind::Failure, detail))
             }
-            Outcome::RateLimited | Outcome::Skipped => None,
+            Outcome::RateLimited | Outcome::Skipped | Outcome::Calibration => None,
         }
     }
 }

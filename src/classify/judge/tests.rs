@@ -22,7 +22,11 @@ fn before_anything_is_known_the_priors_judge() {
     assert!(judge.cold(seconds(0.3), Before::Unknown) < 0.05);
     assert!(judge.cold(seconds(8.0), Before::Recent) > 0.95);
     // As the documents have it.
-    assert!((2.25..2.35).contains(&judge.even().as_secs_f64()), "{:?}", judge.even());
+    assert!(
+        (2.25..2.35).contains(&judge.even(Before::Recent).as_secs_f64()),
+        "{:?}",
+        judge.even(Before::Recent)
+    );
 }
 
 #[test]
@@ -41,14 +45,17 @@ fn what_came_before_counts() {
 fn a_short_wait_is_never_a_boot() {
     let judge = of(0.021, 0.45);
     assert_eq!(judge.cold(seconds(0.499), Before::Unknown), 0.0);
-    assert!(judge.even() >= FLOOR);
+    assert!(judge.even(Before::Recent) >= FLOOR);
 }
 
 #[test]
 fn one_short_boot_among_thirty_quick_answers_is_a_boot() {
     let mut judge = Judge::default();
-    for _ in 0..30 {
+    for round in 0..30 {
         judge.learn(seconds(0.05), Before::Recent);
+        if round < 3 {
+            judge.learn(seconds(0.05), Before::Answer);
+        }
     }
     assert!(
         judge.cold(seconds(2.23), Before::Recent) > 0.95,
@@ -90,6 +97,29 @@ fn a_model_that_changes_is_learned_anew() {
 }
 
 #[test]
+fn a_longer_wait_is_no_less_a_boot() {
+    for (warm, boot) in [(0.05, 1.7), (0.05, 10.0), (0.5, 8.0)] {
+        let mut judge = of(warm, boot);
+        for round in 0..1_000 {
+            judge.learn(seconds(boot * (0.9 + 0.02 * f64::from(round % 10))), Before::Recent);
+        }
+        for times in [1.0, 2.0, 5.0, 20.0, 100.0] {
+            let cold = judge.cold(seconds(boot * times), Before::Recent);
+            assert!(cold > 0.99, "{warm}, {boot}, {times}: {cold}");
+        }
+    }
+}
+
+#[test]
+fn a_model_that_is_always_cold_is_recognised_without_calibration_too() {
+    let mut judge = Judge::default();
+    for round in 0..100 {
+        judge.learn(seconds(1.2 + 0.08 * f64::from(round % 10)), Before::Recent);
+    }
+    assert!(judge.cold(seconds(1.5), Before::Recent) > 0.9, "{}", judge.cold(seconds(1.5), Before::Recent));
+}
+
+#[test]
 fn it_survives_a_restart_and_a_damaged_file() {
     let judge = of(0.2, 5.0);
     let json = serde_json::to_string(&judge).unwrap();
@@ -109,7 +139,7 @@ proptest! {
         let judge = of(warm, boot);
         prop_assert!(judge.cold(seconds(warm), Before::Recent) < 0.1);
         prop_assert!(judge.cold(seconds(boot), Before::Recent) > 0.9);
-        let even = judge.even().as_secs_f64();
+        let even = judge.even(Before::Recent).as_secs_f64();
         prop_assert!(even > warm && even < boot, "{even}");
     }
 
@@ -125,6 +155,6 @@ proptest! {
             let cold = judge.cold(seconds(asked), before);
             prop_assert!((0.0..=1.0).contains(&cold), "{cold}");
         }
-        prop_assert!(judge.even() >= FLOOR && judge.even() <= Duration::from_hours(1));
+        prop_assert!(judge.even(Before::Recent) >= FLOOR && judge.even(Before::Recent) <= Duration::from_hours(1));
     }
 }

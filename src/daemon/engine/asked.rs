@@ -138,10 +138,10 @@ impl Engine {
             slot.asked = None;
             return None;
         }
-        if slot.flight.is_some() {
-            // It is looked at again when the calibration heartbeat is back.
-            return None;
+        if let Some(waits) = self.waits_for_calibration(name, now) {
+            return Some(waits);
         }
+        let slot = self.slots.get_mut(name)?;
         let instant = clock::instant();
         let account = slot.account.as_ref().and_then(|token| self.accounts.get(token));
         let ready = account.map_or(instant, |account| account.pace.ready_at(instant));
@@ -174,6 +174,7 @@ impl Engine {
     ) -> Result<Option<DateTime<Utc>>, Refusal> {
         let name = self.find(name)?;
         let until = length.and_then(|length| now.checked_add_signed(delta(length)));
+        self.give_up_calibration(&name, now);
         self.record(Entry { model: name.clone(), at: now, what: What::Paused { until } });
         self.look_at(&name);
         Ok(until)

@@ -1,4 +1,6 @@
 //! Calibration heartbeats: sent right after an answer, to see what a warm one takes.
+//!
+//! They stand back: one that is in the way of a heartbeat, a pause or the end is given up.
 
 use super::Engine;
 use super::slot::Waiters;
@@ -6,33 +8,47 @@ use crate::classify::calibration::is_affordable;
 use crate::clock;
 use crate::config::value::ModelName;
 use crate::heartbeat::{Evidence, Heartbeat, Outcome};
+use crate::schedule::grid;
+use crate::state::{delta, digest};
+use chrono::{DateTime, Utc};
 use std::time::{Duration, Instant};
 
-/// After one that brought no answer, or met a boot, there is none for so long: what a second request in a row leads to
-/// is not tried again and again.
+/// After one that brought no answer, there is none for so long: what a second request in a row leads to is not tried
+/// again and again.
 const REST: Duration = Duration::from_hours(1);
+
+/// A heartbeat waits for so long at most for the end of one: no longer than until the next would be due.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Engine {
     /// Whether a heartbeat that has come back is to be followed by one.
     pub(super) fn wants_calibration(&self, name: &ModelName, heartbeat: &Heartbeat, now: Instant) -> bool {
         let Some(slot) = self.slots.get(name).filter(|_| !self.stopping) else { return false };
+        let civil = clock::now();
         let is_answer = matches!(heartbeat.outcome, Outcome::Warm | Outcome::Cold);
         let is_by_wait = matches!(heartbeat.evidence, Some(Evidence::QueueWait | Evidence::Latency));
         // A server that has told its setup before will do so again.
         let tells_setup = !slot.known.setups.is_empty();
-        let total = heartbeat.total.unwrap_or_default();
-        let runs = total.saturating_sub(heartbeat.wait.unwrap_or_default());
-        let account = slot.account.as_ref().and_then(|token| self.accounts.get(token));
-        let civil = clock::now();
         is_answer
             && is_by_wait
             && !tells_setup
+            && slot.model.enabled
             && slot.model.may_calibrate()
+            && slot.held.is_none()
             && !slot.known.paused(civil)
             && slot.calibrates_after.is_none_or(|after| now >= after)
-            && is_affordable(runs, slot.model.interval)
-            && account.is_none_or(|account| account.pace.has_spare(now))
+            && is_affordable(run(heartbeat), slot.model.interval)
             && slot.known.calibrations.wants(heartbeat.certainty, civil)
+            && self.account_has_spare(name, civil, now)
+    }
+
+    /// Whether the model's account has a create to spare beside those that its models need.
+    fn account_has_spare(&self, name: &ModelName, civil: DateTime<Utc>, now: Instant) -> bool {
+        let token = self.slots.get(name).and_then(|slot| slot.account.as_ref());
+        let Some(account) = token.and_then(|token| self.accounts.get(token)) else { return true };
+        let slots = account.models.iter().filter_map(|model| self.slots.get(model));
+        let demand: f64 = slots.filter_map(|slot| slot.demand(civil).per_minute).sum();
+        account.pace.has_spare(demand, now)
     }
 
     /// Sends one.
@@ -46,9 +62,46 @@ impl Engine {
     /// Takes in that one has come back.
     pub(super) fn calibrated(&mut self, name: &ModelName, heartbeat: &Heartbeat, now: Instant) {
         if let Some(slot) = self.slots.get_mut(name)
-            && heartbeat.outcome != Outcome::Calibration
+            && heartbeat.error.is_some()
         {
             slot.calibrates_after = Some(now + REST);
         }
+    }
+
+    /// Until when a heartbeat of a model has to wait for one in flight; where it has waited long enough, that is given
+    /// up. None where there is nothing to wait for.
+    pub(super) fn waits_for_calibration(
+        &mut self,
+        name: &ModelName,
+        now: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        let slot = self.slots.get_mut(name)?;
+        let interval = slot.model.interval;
+        let flight = slot.flight.as_mut().filter(|flight| flight.calibrates)?;
+        let until = *flight
+            .holds_up_to
+            .get_or_insert_with(|| grid::after(name, interval, now).min(now + delta(PATIENCE)));
+        if now < until {
+            return Some(until);
+        }
+        self.give_up_calibration(name, now);
+        None
+    }
+
+    /// Gives one up, where it is in flight.
+    pub(super) fn give_up_calibration(&mut self, name: &ModelName, now: DateTime<Utc>) {
+        let Some(slot) = self.slots.get_mut(name) else { return };
+        let Some(flight) = slot.flight.take_if(|flight| flight.calibrates) else { return };
+        let entry = digest::given_up(&slot.model, flight.sent.sent_at, now);
+        self.record(entry);
+    }
+}
+
+/// How long a prediction ran, as far as that is known; else how long all of it took.
+fn run(heartbeat: &Heartbeat) -> Duration {
+    let total = heartbeat.total.unwrap_or_default();
+    match (heartbeat.evidence, heartbeat.predict) {
+        (Some(Evidence::Latency), None) => total,
+        _ => total.saturating_sub(heartbeat.wait.unwrap_or_default()),
     }
 }

@@ -28,6 +28,7 @@ impl Engine {
         self.stopping = true;
         for slot in self.slots.values_mut() {
             slot.asked = None;
+            slot.flight.take_if(|flight| flight.calibrates);
         }
         let landings = async {
             while let Some(landed) = self.flights.join_next_with_id().await {

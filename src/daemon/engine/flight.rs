@@ -8,7 +8,7 @@ use crate::config::value::{ModelName, Token};
 use crate::daemon::command::BeatAnswer;
 use crate::daemon::panics;
 use crate::drill;
-use crate::heartbeat::{Answer, Heartbeat, Limits, Observation, Order, Outcome, Phase, Signs};
+use crate::heartbeat::{Answer, Heartbeat, Limits, Observation, Order, Phase, Signs};
 use crate::journal::What;
 use crate::provider::Provider;
 use crate::state::{InFlight, delta, digest};
@@ -51,7 +51,8 @@ impl Engine {
         let Some(slot) = self.slots.get_mut(name) else { return };
         let Some(provider) = slot.provider.clone() else { return };
         if let Some(account) = slot.account.as_ref().and_then(|token| self.accounts.get_mut(token)) {
-            account.pace.send(clock::instant());
+            let now = clock::instant();
+            if calibrates { account.pace.send_spare(now) } else { account.pace.send(now) }
         }
         let order = Order {
             model: slot.model.clone(),
@@ -69,8 +70,17 @@ impl Engine {
         self.aboard.insert(handle.id(), (name.clone(), flight));
         let sent = InFlight { due_at: due, sent_at: now, phase: Phase::Sent };
         let sent_at = clock::instant();
-        slot.flight =
-            Some(Flight { number: flight, account, handle, phase, sent, sent_at, calibrates, waiters });
+        slot.flight = Some(Flight {
+            number: flight,
+            account,
+            handle,
+            phase,
+            sent,
+            sent_at,
+            calibrates,
+            holds_up_to: None,
+            waiters,
+        });
     }
 
     /// Takes in a heartbeat that has come back.
@@ -124,7 +134,7 @@ impl Engine {
     fn tell_account(&mut self, token: &Token, heartbeat: &Heartbeat, flight: &Flight, landed: &Landed) {
         let instant = clock::instant();
         let Some(account) = self.accounts.get_mut(token) else { return };
-        let refused = heartbeat.outcome == Outcome::RateLimited;
+        let refused = matches!(landed.seen.answer, Answer::RateLimited(_));
         let before = account.terms(instant);
         account.pace.told(&landed.seen.limits, refused, instant);
         account.landed(&landed.model, heartbeat, flight.sent_at, instant);

@@ -147,6 +147,7 @@ impl Engine {
         let re_aimed = old.target != model.target;
         if re_aimed {
             slot.flight = None;
+            slot.calibrates_after = None;
             slot.asked = None;
         }
         let was_held = !old.enabled || !slot.plan.active;

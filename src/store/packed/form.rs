@@ -134,8 +134,8 @@ fn head(item: &Item<'_>) -> (u8, u8) {
     }
 }
 
-/// Its second byte: the outcome in the four low bits, the evidence in two (of a calibration it is known), then whether there is a total
-/// and a wait.
+/// Its second byte: the outcome in the four low bits, the evidence in two (that of a calibration is known), then
+/// whether there is a total and a wait.
 fn heartbeat(out: &mut Vec<u8>, beat: &Beat<'_>, at: i64, plain: bool) {
     let verdict = number(&OUTCOMES, &beat.outcome) | number(&EVIDENCE, &beat.evidence) << 4;
     let times = if beat.total.is_some() { ONE } else { 0 } | if beat.wait.is_some() { TWO } else { 0 };
