@@ -23,15 +23,18 @@ use std::time::Duration;
 /// Warm waits before any was seen: around 0.15 s, between a request within a data centre and a busy shared queue. The
 /// spread is that of a queue whose slow end is five times its median, and counts for much: a few waits that happen to
 /// be alike say little about it.
-const WARM: Prior = Prior { centre: 0.15, weight: 4.0, spread: 0.7, spread_weight: 25.0, freedom: 7.0 };
+const WARM: Prior =
+    Prior { centre: 0.15, weight: 4.0, spread: 0.7, spread_weight: 25.0, narrowest: 0.1, freedom: 7.0 };
 
 /// The same while no calibration heartbeat has shown where they lie: the place counts for more then. Else a model that
 /// is always cold would pass for one with a slow queue.
 const UNCALIBRATED: Prior = Prior { weight: 12.0, ..WARM };
 
 /// Boots before any was seen: around 8 s. Boots from 1 s (a restored snapshot) to minutes are known, so this prior is
-/// lighter than that of warm waits, and its tails are heavier.
-const BOOT: Prior = Prior { centre: 8.0, weight: 1.0, spread: 0.6, spread_weight: 4.0, freedom: 4.0 };
+/// lighter than that of warm waits, and its tails are heavier. Boots that were all alike so far may change at any time
+/// (a snapshot, another region), so that the heap stays wide.
+const BOOT: Prior =
+    Prior { centre: 8.0, weight: 1.0, spread: 0.6, spread_weight: 4.0, narrowest: 0.4, freedom: 4.0 };
 
 /// A typical boot takes at least this many times a typical warm wait.
 const APART: f64 = 3.0;

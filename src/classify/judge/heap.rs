@@ -3,9 +3,6 @@
 use serde::{Deserialize, Serialize};
 use std::f64::consts::TAU;
 
-/// No heap is narrower than this, as the logarithm of a factor: 10 %.
-const NARROWEST: f64 = 0.1;
-
 /// One degree of freedom more for so many waits: what was never seen among many is rare.
 const WAITS_PER_FREEDOM: f64 = 100.0;
 
@@ -19,6 +16,8 @@ pub(super) struct Prior {
     pub(super) spread: f64,
     /// As if so many waits had shown that spread.
     pub(super) spread_weight: f64,
+    /// However alike the waits are, the spread is not taken to be smaller.
+    pub(super) narrowest: f64,
     /// The degrees of freedom: the fewer, the heavier the tails.
     pub(super) freedom: f64,
 }
@@ -63,7 +62,7 @@ impl Heap {
     pub(super) fn fitted(prior: &Prior, sums: &Sums) -> Self {
         Self {
             centre: sums.place / sums.weight,
-            spread: (sums.square / sums.count).sqrt().max(NARROWEST),
+            spread: (sums.square / sums.count).sqrt().max(prior.narrowest),
             freedom: prior.freedom + (sums.count - prior.spread_weight) / WAITS_PER_FREEDOM,
         }
     }
@@ -103,7 +102,7 @@ impl TryFrom<(f64, f64, f64)> for Heap {
     /// From what was saved; a damaged file may hold anything.
     fn try_from((centre, spread, freedom): (f64, f64, f64)) -> Result<Self, Self::Error> {
         let is_sound = (-10.0..10.0).contains(&centre)
-            && (NARROWEST..10.0).contains(&spread)
+            && (0.01..10.0).contains(&spread)
             && (1.0..1e6).contains(&freedom);
         if is_sound { Ok(Self { centre, spread, freedom }) } else { Err("no heap of waits") }
     }
