@@ -122,10 +122,11 @@ impl Scrape {
                 })
             })
         })?;
-        let help = "Whether it is within the model's active hours: 1, or 0.";
+        let help = "Whether it is within the active hours of an enabled model: 1, or 0.";
         page.family("warmd_window_open", None, help, MetricType::Gauge, |family| {
             self.models().try_for_each(|(live, name, _)| {
-                gauge(family, &[("model", name)], truth(live.model.hours.at(self.live.at).open))
+                let is_open = live.model.enabled && live.model.hours.at(self.live.at).open;
+                gauge(family, &[("model", name)], truth(is_open))
             })
         })?;
         let help = "When the model's next heartbeat is due, in seconds since 1970; missing where none is.";

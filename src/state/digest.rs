@@ -32,7 +32,8 @@ pub fn digest(
 ) -> Vec<Entry> {
     let Judged { heartbeat, had_to_boot } =
         classify::judged(order, known.past(order, seen.sent_at), due_at, seen);
-    let in_hours = order.model.hours.at(heartbeat.sent_at).open;
+    // A disabled model has no active hours: one that is sent to by hand is in no figure of them.
+    let in_hours = order.model.enabled && order.model.hours.at(heartbeat.sent_at).open;
     let mut entries = vec![What::Heartbeat { heartbeat: heartbeat.clone(), in_hours }];
     entries.extend(boot(known, &heartbeat, had_to_boot, seen, order.model.timeout));
     if let Some(setup) = seen.signs.setup {
@@ -49,7 +50,7 @@ pub fn digest(
 /// A due that was not sent; it says nothing about the model, so no hours are spent on it.
 pub fn not_sent(model: &Model, outcome: Outcome, due: DateTime<Utc>, now: DateTime<Utc>, why: &str) -> Entry {
     let heartbeat = classify::not_sent(outcome, due, now, why.to_owned());
-    let in_hours = model.hours.at(due).open;
+    let in_hours = model.enabled && model.hours.at(due).open;
     Entry { model: model.name.clone(), at: now, what: What::Heartbeat { heartbeat, in_hours } }
 }
 

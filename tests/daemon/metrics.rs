@@ -191,6 +191,8 @@ fn counts_and_sums_are_those_of_status() {
     let metrics = samples(&seen.metrics(OPEN_METRICS));
     let value = |series: &str| *metrics.get(series).unwrap_or_else(|| panic!("no {series}"));
     let near = |told: f64, exact: f64| (told - exact).abs() < 1e-6;
+    assert_eq!(value("warmd_window_open{model=\"model-00\"}"), 1.0);
+    assert_eq!(value("warmd_window_open{model=\"off\"}"), 0.0, "a disabled model has no active hours");
     let status = seen.home.status();
     for model in status["models"].as_array().unwrap() {
         let name = model["name"].as_str().unwrap();
