@@ -6,7 +6,7 @@ pub(crate) mod heartbeat;
 pub(crate) mod model;
 
 use crate::quote;
-use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
+use chrono::{DateTime, FixedOffset, TimeDelta, Timelike, Utc};
 
 /// What the clocks read that a time is told by.
 pub(crate) type Clocks<'a> = &'a dyn Fn(DateTime<Utc>) -> DateTime<FixedOffset>;
@@ -73,6 +73,12 @@ pub(crate) fn clock(t: DateTime<FixedOffset>, now: DateTime<FixedOffset>) -> Str
         _ => "%Y-%m-%d %H:%M",
     };
     t.format(format).to_string()
+}
+
+/// The same with its seconds, where they are not zero.
+pub(crate) fn clock_to_the_second(t: DateTime<FixedOffset>, now: DateTime<FixedOffset>) -> String {
+    let text = clock(t, now);
+    if t.second() == 0 { text } else { format!("{text}:{:02}", t.second()) }
 }
 
 /// What came from elsewhere, fit for a terminal: one line, in which nothing is hidden.
@@ -177,6 +183,8 @@ mod tests {
         assert_eq!(clock(at("2026-11-21T08:00:00+01:00"), now), "Sat 08:00");
         assert_eq!(clock(at("2026-11-27T08:00:00+01:00"), now), "2026-11-27 08:00");
         assert_eq!(clock(at("2026-11-19T08:00:00+01:00"), now), "Thu 08:00");
+        assert_eq!(clock_to_the_second(at("2026-11-20T19:35:20+01:00"), now), "19:35:20");
+        assert_eq!(clock_to_the_second(at("2026-11-21T08:00:00+01:00"), now), "Sat 08:00");
     }
 
     #[test]

@@ -20,6 +20,7 @@ struct Answer {
     model: String,
     #[serde(default)]
     paused_until: Option<DateTime<Utc>>,
+    was_paused: Option<bool>,
 }
 
 pub(super) async fn pause(
@@ -37,7 +38,10 @@ pub(super) async fn pause(
     done.tell(session, |answer| {
         let json = json!({ "name": answer.model, "paused_until": answer.paused_until.map(rfc3339_millis) });
         let until = match answer.paused_until {
-            Some(until) => words::clock((session.look.local)(until), (session.look.local)(clock::now())),
+            Some(until) => words::clock_to_the_second(
+                (session.look.local)(until),
+                (session.look.local)(clock::now()),
+            ),
             None => format!("`warmctl resume {}`", answer.model),
         };
         (json, format!("{}: paused until {until}", answer.model))
@@ -51,7 +55,11 @@ pub(super) async fn resume(session: &Session, models: &Models) -> Result<(), Fai
         let answer = client.resume(&name).await;
         done.note(&client, answer.map_err(Failure::from))?;
     }
-    done.tell(session, |answer| (json!({ "name": answer.model }), format!("{}: resumed", answer.model)))
+    done.tell(session, |answer| {
+        let said = if answer.was_paused == Some(false) { "was not paused" } else { "resumed" };
+        let json = json!({ "name": answer.model, "was_paused": answer.was_paused });
+        (json, format!("{}: {said}", answer.model))
+    })
 }
 
 /// The models that are meant.

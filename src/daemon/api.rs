@@ -237,9 +237,9 @@ async fn saved(api: &Api) {
 
 async fn resume(State(api): State<Api>, name: Named) -> Result<Json<Value>, Problem> {
     let Path(name) = name?;
-    api.engine.ask(|reply| Command::Resume(name.clone(), reply)).await??;
+    let was_paused = api.engine.ask(|reply| Command::Resume(name.clone(), reply)).await??;
     saved(&api).await;
-    Ok(Json(json!({ "version": status::VERSION, "model": name })))
+    Ok(Json(json!({ "version": status::VERSION, "model": name, "was_paused": was_paused })))
 }
 
 async fn reload(State(api): State<Api>) -> Result<Json<Value>, Problem> {

@@ -44,8 +44,8 @@ pub enum Command {
     Beat(String, oneshot::Sender<Result<BeatAnswer, Refusal>>),
     /// Hold a model's heartbeats, for that long.
     Pause(String, Option<Duration>, oneshot::Sender<Result<Option<DateTime<Utc>>, Refusal>>),
-    /// Free them.
-    Resume(String, oneshot::Sender<Result<(), Refusal>>),
+    /// Free them; answers whether they were held.
+    Resume(String, oneshot::Sender<Result<bool, Refusal>>),
     /// Run by another configuration from now on; answers what changed, a line each.
     Load(Box<Configuration>, oneshot::Sender<Vec<String>>),
     /// The file as it is now can't be run: say so, and go on.

@@ -1,6 +1,6 @@
 //! The daemon against the sandbox as Replicate: warm and cold told apart as they truly were.
 
-use crate::support::{Home, PATIENCE, Warmd, wait_until};
+use crate::support::{Home, PATIENCE, Warmd, text, wait_until};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -202,6 +202,22 @@ fn one_heartbeat_by_hand_is_counted_and_told() {
 }
 
 #[test]
+fn a_heartbeat_by_hand_of_a_disabled_model_is_in_no_figure_of_active_hours() {
+    let replicate = Replicate::of_models(1, &brisk());
+    let home = Home::new(&replicate.config(1, "3s").replace("interval", "enabled = false\ninterval"));
+    let warmd = home.start();
+    let told = home.json(&["beat", "model-00"]);
+    assert_eq!(told["heartbeat"]["outcome"], "cold");
+    let model = home.model("model-00");
+    assert_eq!(model["counts"]["cold"], 1);
+    assert_eq!((&model["hours"]["cold_heartbeats"], &model["hours"]["open"]), (&0.into(), &0.0.into()));
+    let cold = home.json(&["history", "model-00"])["events"].as_array().unwrap().clone();
+    let cold = cold.iter().find(|event| event["event"] == "cold").unwrap();
+    assert_eq!(cold["in_hours"], false, "{cold}");
+    assert!(warmd.stop().success());
+}
+
+#[test]
 fn a_pause_holds_heartbeats_and_a_resume_frees_them() {
     let replicate = Replicate::of_models(2, &brisk());
     let home = Home::new(&replicate.config(2, "1s"));
@@ -218,7 +234,8 @@ fn a_pause_holds_heartbeats_and_a_resume_frees_them() {
     let before = sent(replicate.truth());
     std::thread::sleep(Duration::from_secs(3));
     assert_eq!(sent(replicate.truth()), before);
-    assert!(home.ctl(&["resume", "--all"]).status.success());
+    let resumed = home.ctl(&["resume", "--all"]);
+    assert_eq!(text(&resumed.stdout), "model-00: resumed\nmodel-01: was not paused\n");
     wait_until("heartbeats go on", PATIENCE, || sent(replicate.truth()) > before);
 }
 

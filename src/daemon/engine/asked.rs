@@ -180,9 +180,9 @@ impl Engine {
         Ok(until)
     }
 
-    fn resume(&mut self, name: &str, now: DateTime<Utc>) -> Result<(), Refusal> {
+    fn resume(&mut self, name: &str, now: DateTime<Utc>) -> Result<bool, Refusal> {
         let name = self.find(name)?;
-        let Some(slot) = self.slots.get(&name) else { return Ok(()) };
+        let Some(slot) = self.slots.get(&name) else { return Ok(false) };
         let (paused, account) = (slot.known.pause.is_some(), slot.account.clone());
         if paused {
             self.record(Entry { model: name.clone(), at: now, what: What::Resumed });
@@ -197,7 +197,7 @@ impl Engine {
             self.apply_holds_of(&token);
         }
         self.look_at(&name);
-        Ok(())
+        Ok(paused)
     }
 
     fn find(&self, name: &str) -> Result<ModelName, Refusal> {
