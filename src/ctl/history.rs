@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(
             lines(&history(false), &Look { breaks: false, ..Look::plain(80) }, true),
             format!(
-                "2026-11-21 07:59:00  sdxl     keeps replicate acme/sdxl warm from now on\n\
+                "2026-11-21 07:59:00  sdxl     its target is replicate acme/sdxl now\n\
                  2026-11-21 08:00:14  sdxl     cold, waited 14.1 s for its boot, outside its hours\n\
                  2026-11-21 08:00:14  sdxl     a boot of 14.1 s\n\
                  2026-11-21 08:00:15  sdxl     booting → failing: the last 3 brought no answer; \\u{{1b}}[31m\n\

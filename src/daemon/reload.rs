@@ -13,7 +13,7 @@ use crate::config::env::Env;
 use crate::config::{Problem, Problems, Severity};
 use crate::drill;
 use crate::hours::zone::Zones;
-use crate::quote;
+use crate::{quote, words};
 use patience::{Patience, Reading};
 pub(super) use secrets::SecretFiles;
 use std::path::{Path, PathBuf};
@@ -177,7 +177,8 @@ impl Reload {
         let warnings = configuration.warnings.clone();
         self.secret_files.are(configuration.secret_files.clone());
         let changes = self.engine.ask(|reply| Command::Load(Box::new(configuration), reply)).await?;
-        tracing::info!("{} reloaded: {} changes", quote::path(&self.path), changes.len());
+        let count = words::count(changes.len() as u64, "change", "changes");
+        tracing::info!("{} reloaded: {count}", quote::path(&self.path));
         for change in &changes {
             tracing::info!("{change}");
         }

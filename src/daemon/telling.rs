@@ -39,7 +39,7 @@ pub(super) fn log(entry: &Entry) {
         }
         What::Paused { until: None } => tracing::info!(model, "{model}: paused"),
         What::Resumed => tracing::info!(model, "{model}: resumed"),
-        What::Aimed { at } => tracing::info!(model, at, "{model}: keeps {at} warm from now on"),
+        What::Aimed { at } => tracing::info!(model, at, "{model}: its target is {at} now"),
         What::Spent { .. } | What::Setup(_) | What::Tracked => {}
     }
 }

@@ -43,7 +43,7 @@ pub(crate) fn told(event: &PastEvent, local: Clocks<'_>) -> String {
         EventKind::Resumed => "resumed".to_owned(),
         EventKind::Aimed => {
             let target = get::<String>(event, "target").unwrap_or_default();
-            format!("keeps {target} warm from now on")
+            format!("its target is {target} now")
         }
     }
 }
