@@ -38,10 +38,9 @@ pub(super) async fn pause(
     done.tell(session, |answer| {
         let json = json!({ "name": answer.model, "paused_until": answer.paused_until.map(rfc3339_millis) });
         let until = match answer.paused_until {
-            Some(until) => words::clock_to_the_second(
-                (session.look.local)(until),
-                (session.look.local)(clock::now()),
-            ),
+            Some(until) => {
+                words::clock_to_the_second((session.look.local)(until), (session.look.local)(clock::now()))
+            }
             None => format!("`warmctl resume {}`", answer.model),
         };
         (json, format!("{}: paused until {until}", answer.model))

@@ -134,8 +134,11 @@ impl Slot {
     }
 
     fn live(&self) -> Live {
-        let in_flight =
-            self.flight.as_ref().map(|flight| InFlight { phase: *flight.phase.borrow(), ..flight.sent });
+        let in_flight = self.flight.as_ref().map(|flight| {
+            // A calibration heartbeat follows an answer: the model is what that has shown, however long it waits.
+            let phase = if flight.calibrates { Phase::Sent } else { *flight.phase.borrow() };
+            InFlight { phase, ..flight.sent }
+        });
         Live { in_flight, held: self.held.clone() }
     }
 }
