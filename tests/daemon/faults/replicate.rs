@@ -611,7 +611,7 @@ fn a_refusal_that_passes_silences_no_model() {
         refuse.then(|| refusal(&seen.model))
     });
     let names = ["missing", "forbidden", "moved", "gone"];
-    let home = Home::at_trace(&stand_in.config(&names.map(|name| (name, ""))));
+    let home = Home::at_trace(&stand_in.config(&names.map(|name| (name, "calibrate = false"))));
     let warmd = home.start();
     for name in &names[..3] {
         let model = home.model_when(name, "warm again", |model| count(model, "warm") >= 5);
