@@ -239,7 +239,7 @@ impl Engine {
 
     /// A due that has come: sends it, skips it, drops it, or waits for the account's pace.
     fn deal_with(&mut self, name: &ModelName, due: DateTime<Utc>, now: DateTime<Utc>) -> Dealt {
-        if let Some(until) = self.waits_for_calibration(name, now) {
+        if let Some(until) = self.waits_for_calibration(name, Some(due), now) {
             return Dealt::Wait(until);
         }
         let Some(slot) = self.slots.get_mut(name) else { return Dealt::Done };

@@ -138,7 +138,7 @@ impl Engine {
             slot.asked = None;
             return None;
         }
-        if let Some(waits) = self.waits_for_calibration(name, now) {
+        if let Some(waits) = self.waits_for_calibration(name, None, now) {
             return Some(waits);
         }
         let slot = self.slots.get_mut(name)?;

@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 /// again and again.
 const REST: Duration = Duration::from_hours(1);
 
-/// A heartbeat waits for so long at most for the end of one: no longer than until the next would be due.
+/// A heartbeat waits for so long at most for the end of one. Not less where the interval is short: were the slow ones
+/// given up, only the quick ones would show what a warm answer takes.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Engine {
@@ -73,19 +74,23 @@ impl Engine {
     pub(super) fn waits_for_calibration(
         &mut self,
         name: &ModelName,
+        due: Option<DateTime<Utc>>,
         now: DateTime<Utc>,
     ) -> Option<DateTime<Utc>> {
         let slot = self.slots.get_mut(name)?;
-        let interval = slot.model.interval;
+        let model = slot.model.clone();
         let flight = slot.flight.as_mut().filter(|flight| flight.calibrates)?;
-        let until = *flight
-            .holds_up_to
-            .get_or_insert_with(|| grid::after(name, interval, now).min(now + delta(PATIENCE)));
-        if now < until {
-            return Some(until);
+        let until = *flight.holds_up_to.get_or_insert_with(|| now + delta(PATIENCE));
+        if now >= until {
+            self.give_up_calibration(name, now);
+            return None;
         }
-        self.give_up_calibration(name, now);
-        None
+        let before = due.and_then(|due| flight.holds_up.replace(due)).filter(|before| Some(*before) < due);
+        if let Some(before) = before {
+            let why = "a calibration heartbeat was still in flight";
+            self.record(digest::not_sent(&model, Outcome::Skipped, before, now, why));
+        }
+        Some(until.min(grid::after(name, model.interval, now)))
     }
 
     /// Gives one up, where it is in flight.

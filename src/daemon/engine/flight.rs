@@ -78,6 +78,7 @@ impl Engine {
             sent,
             sent_at,
             calibrates,
+            holds_up: None,
             holds_up_to: None,
             waiters,
         });

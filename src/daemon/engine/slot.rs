@@ -53,7 +53,8 @@ pub(super) struct Flight {
     pub(super) sent_at: Instant,
     /// Whether it is a calibration heartbeat.
     pub(super) calibrates: bool,
-    /// Up to when a heartbeat that is due waits for its end.
+    /// The due that waits for its end, and up to when.
+    pub(super) holds_up: Option<DateTime<Utc>>,
     pub(super) holds_up_to: Option<DateTime<Utc>>,
     pub(super) waiters: Waiters,
 }
