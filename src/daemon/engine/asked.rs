@@ -174,7 +174,6 @@ impl Engine {
     ) -> Result<Option<DateTime<Utc>>, Refusal> {
         let name = self.find(name)?;
         let until = length.and_then(|length| now.checked_add_signed(delta(length)));
-        self.give_up_calibration(&name, now);
         self.record(Entry { model: name.clone(), at: now, what: What::Paused { until } });
         self.look_at(&name);
         Ok(until)

@@ -1,6 +1,6 @@
 //! Calibration heartbeats: sent right after an answer, to see what a warm one takes.
 //!
-//! They stand back: one that is in the way of a heartbeat, a pause or the end is given up.
+//! They stand back: one that is in the way of a heartbeat or the end is given up.
 
 use super::Engine;
 use super::slot::Waiters;
@@ -94,7 +94,7 @@ impl Engine {
     }
 
     /// Gives one up, where it is in flight.
-    pub(super) fn give_up_calibration(&mut self, name: &ModelName, now: DateTime<Utc>) {
+    fn give_up_calibration(&mut self, name: &ModelName, now: DateTime<Utc>) {
         let Some(slot) = self.slots.get_mut(name) else { return };
         let Some(flight) = slot.flight.take_if(|flight| flight.calibrates) else { return };
         let entry = digest::given_up(&slot.model, flight.sent.sent_at, now);
