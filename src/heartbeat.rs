@@ -187,9 +187,9 @@ impl Outcome {
         }
     }
 
-    /// Whether it shows that the model is up: warm, cold, busy, or a calibration.
+    /// Whether it shows that the model is up: warm, cold or busy.
     pub const fn answered(self) -> bool {
-        matches!(self, Self::Warm | Self::Cold | Self::Busy | Self::Calibration)
+        matches!(self, Self::Warm | Self::Cold | Self::Busy)
     }
 }
 

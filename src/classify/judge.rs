@@ -66,7 +66,7 @@ const CALIBRATION_WEIGHT: f64 = 3.0;
 /// Steps of the fit at each wait.
 const STEPS: usize = 2;
 
-/// While fewer waits than this are known, the fit starts anew from the priors at each of them, and takes more steps:
+/// While fewer waits than this are known, the fit starts over from the priors at each of them, and takes more steps:
 /// a wrong guess about the first waits does not last.
 const FEW: f64 = 30.0;
 const FIRST_STEPS: usize = 20;

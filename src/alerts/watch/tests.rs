@@ -136,6 +136,21 @@ impl Scene {
 }
 
 #[test]
+fn a_calibration_heartbeat_without_an_answer_ends_no_failure() {
+    let mut scene = Scene::of([alert("ops")]);
+    for _ in 0..3 {
+        scene.beat(Outcome::Unreachable, true);
+    }
+    let told = scene.told.len();
+    let given_up =
+        Heartbeat { error: Some("given up".to_owned()), ..heartbeat(Outcome::Calibration, scene.now) };
+    let what = What::Heartbeat { heartbeat: given_up, in_hours: true };
+    scene.watch.saw(&Entry { model: name("llama"), at: scene.now, what });
+    scene.look();
+    assert!(told > 0 && scene.told.len() == told, "{:?}", scene.told);
+}
+
+#[test]
 fn a_row_is_not_broken_by_what_says_nothing() {
     let mut scene = Scene::of([Alert { after: After::Count(3), ..alert("ops") }]);
     scene.beat(Outcome::Cold, false);
